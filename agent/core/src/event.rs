@@ -1,0 +1,95 @@
+//! Events: what happened, one line each.
+
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{AppName, BootId};
+use crate::reason::Reason;
+use crate::release::Release;
+use crate::time::Timestamp;
+
+/// How grave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Look at it.
+    Warning,
+    /// Do something.
+    Error,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // The words are those of DESIGN §7.
+pub enum EventType {
+    AgentStarted,
+    BoardBooted,
+    UpdateAvailable,
+    UpdateStarted,
+    UpdateCommitted,
+    UpdateRolledBack,
+    UpdateInconclusive,
+    UpdateRefused,
+    UpdateAbandoned,
+    ReleaseQuarantined,
+    QuarantineCleared,
+    AppInstalled,
+    AppStarted,
+    AppRestarted,
+    AppUnhealthy,
+    AppRecovered,
+    AppStopped,
+    AppPutRight,
+    AppBlocked,
+    AppUnblocked,
+    AppOrphaned,
+    AppPurged,
+    HoldSet,
+    HoldCleared,
+    DiskLow,
+    DiskOk,
+    EngineAway,
+    EngineBack,
+    ConfigError,
+    ConfigOk,
+    StateRestored,
+    BoardIdConflict,
+    EventsDropped,
+    StopStuck,
+}
+
+/// One event. `(board, seq)` is unique.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// 1.
+    pub schema: u32,
+    /// Board id.
+    pub board: String,
+    /// Rises, with gaps; never reused.
+    pub seq: u64,
+    /// Boot in which it happened.
+    pub boot_id: BootId,
+    /// When.
+    pub at: Timestamp,
+    /// Could the clock be trusted?
+    pub clock_synced: bool,
+    /// App; null for the board's.
+    pub app: Option<AppName>,
+    /// What.
+    #[serde(rename = "type")]
+    pub kind: EventType,
+    /// How grave.
+    pub level: Level,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// Release it is about.
+    pub release: Option<Release>,
+    /// Update it belongs to, `<app>-g<generation>`.
+    pub update: Option<String>,
+    /// The same for a person, one line.
+    pub text: String,
+}

@@ -1,0 +1,168 @@
+//! Steps, changes of the record, and decisions: what `decide` can say.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::digest::Digest;
+use crate::fork::{ForkFile, Mark};
+use crate::names::{BootId, Generation};
+use crate::reason::{Code, Reason};
+use crate::record::{Committed, Hold, Intent, Quarantined, Verdict};
+use crate::release::Release;
+use crate::spec::Spec;
+use crate::status::WaitingFor;
+use crate::time::Moment;
+
+/// One idempotent act on the world.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Writes the record, changed so.
+    Write(Box<Change>),
+    /// Writes the mark into a fork's file.
+    Mark(Generation, Box<Mark>),
+    /// Makes a generation's empty folder, marker first, and its file.
+    Reserve(Box<ForkFile>),
+    /// Pulls the image and gives it the agent's own tag.
+    Fetch(Generation, Arc<Spec>),
+    /// Looks into the image: can it run here, as whom, what does it ship?
+    Inspect(Generation, Arc<Spec>),
+    /// Makes the container; `armed`: with the restart policy of a committed one.
+    Create(Generation, Arc<Spec>, bool),
+    /// Compares the container with its specification.
+    Compare(Generation, Arc<Spec>),
+    /// Stops the container.
+    Stop(Generation),
+    /// Removes the container, its volumes untouched.
+    Remove(Generation),
+    /// Copies the parent's fork into this one's folder, or seeds it, and takes the marker away.
+    Fork(Generation, Arc<Spec>),
+    /// Puts a fork's unfinished marker back.
+    Unfinish(Generation),
+    /// Gives the app's volumes to its owner.
+    Own(Generation, Arc<Spec>),
+    /// Starts the container.
+    Start(Generation),
+    /// Gives the container the restart policy of a committed one.
+    Arm(Generation),
+    /// Asks the registry whether a release is still there.
+    Seek(Generation, Arc<Spec>),
+    /// Removes forks and images beyond what is kept.
+    Prune(Prunable),
+}
+
+/// What may go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Prunable {
+    /// Forks, by number, with what was set aside of them; the file of the highest stays.
+    pub forks: Vec<Generation>,
+    /// Images, by the generation in the agent's own tag.
+    pub images: Vec<Generation>,
+}
+
+/// One change of the record. What only the executor knows (times, boot id) it adds itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// An update begins.
+    Begin(Intent),
+    /// The image was inspected: the specification is whole.
+    Resolve(Arc<Spec>),
+    /// A start in probation is about to be made, the `boots`-th.
+    Boots {
+        /// Count.
+        boots: u32,
+        /// Boot it is made in.
+        boot: BootId,
+    },
+    /// The verdict on the try.
+    Verdict(Verdict),
+    /// The intent ended as its fork's mark says.
+    Conclude,
+    /// The intent is no longer wanted.
+    Abandon(Reason),
+    /// A candidate is refused.
+    Refuse(Box<Refusal>),
+    /// The current release has passed its probes.
+    Proven,
+    /// A lost or older record, brought forward from marks and containers.
+    Rebuild(Box<Rebuilt>),
+    /// An operator stops the app.
+    Stop(String),
+    /// An operator starts it again.
+    Start,
+    /// An operator wants a failed release tried again.
+    Retry,
+    /// An operator goes back: the intent, and the release left.
+    GoBack(Intent, Option<Digest>),
+    /// A hold is set or cleared.
+    Hold(Option<Hold>),
+}
+
+/// A candidate that is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Refusal {
+    /// What was refused.
+    pub release: Release,
+    /// Definition hash.
+    pub definition: Digest,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What marks and containers tell of an app.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rebuilt {
+    /// Current.
+    pub current: Option<Committed>,
+    /// Previous.
+    pub previous: Option<Committed>,
+    /// What of the older record's intent still holds.
+    pub intent: Option<Intent>,
+    /// Quarantine.
+    pub quarantine: Vec<Quarantined>,
+}
+
+/// Why there is no step now.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// All is as wanted.
+    Steady,
+    /// Nothing is known of the tag yet.
+    NoCandidate,
+    /// The candidate failed before.
+    Quarantined,
+    /// The candidate was refused, as the record says.
+    Refused(Code),
+    /// An operator left the candidate.
+    Left,
+    /// An operator stopped the app.
+    Stopped,
+    /// Its definition is gone.
+    Orphaned,
+    /// A started generation must prove itself.
+    Probation,
+    /// The old release, started again, must show itself.
+    Returning,
+    /// Its current release must prove itself before the candidate is tried again.
+    Settling,
+    /// A gate of the cutover is shut.
+    Gate(Reason, WaitingFor),
+    /// A step failed and is tried again later.
+    Failed(Reason),
+    /// The board as a whole can't.
+    Board(Reason, WaitingFor),
+}
+
+/// What to do with one app now.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Decision {
+    /// This step.
+    Do(Step),
+    /// Nothing until then, or until something changes; the app runs, or would.
+    Wait(Why, Option<Moment>),
+    /// Nothing to do.
+    Idle(Why),
+    /// It can't run.
+    Blocked(Why, Option<Moment>),
+}
