@@ -1,1 +1,12 @@
-//! x
+//! The shells around the core: each room does one kind of IO, and only `reconcile` knows them all.
+//!
+//! Arrows allowed: `reconcile` → every other room; `report` and `control` → the status document alone.
+
+pub mod board;
+pub mod control;
+pub mod engine;
+pub mod reconcile;
+pub mod registry;
+pub mod report;
+pub mod store;
+pub mod volumes;
