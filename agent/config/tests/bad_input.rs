@@ -2,6 +2,8 @@
 //!
 //! The cases stand in `tests/bad/*.txt`: a name, one or more files, and what is said of them.
 
+#![allow(clippy::expect_used, clippy::panic)] // A test fails by panicking, in its own helpers as well.
+
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! The catalogue of a real appliance: a sensible definition can be written for each of its apps.
 
+#![allow(clippy::expect_used, clippy::panic)] // A test fails by panicking, in its own helpers as well.
+
 use serde_json::Value;
 use titania_config::{App, app_name, check_together, definition, shown};
 use titania_core::definition::Protocol;

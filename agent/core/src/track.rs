@@ -39,3 +39,6 @@ pub fn highest<'a>(range: &str, tags: impl IntoIterator<Item = &'a str>) -> Opti
         .max_by(|a, b| a.0.cmp_precedence(&b.0).then_with(|| b.1.cmp(a.1)))
         .map(|(_, tag)| tag)
 }
+
+#[cfg(test)]
+mod tests;
