@@ -6,6 +6,7 @@
 
 use crate::container::Container;
 use crate::http::{Place, Response, ask};
+use crate::namespace;
 use crate::process::{Process, find};
 use crate::wait::wait_until;
 use nix::sys::signal::Signal;
@@ -108,6 +109,7 @@ impl Engine {
         }
         arguments.extend(self.arguments.iter().cloned());
         let log = self.folder.join("log");
+        self.keep_out_of_etc();
         let process = Process::start(&find("dockerd"), &arguments, &log, &log);
         *self.dockerd.borrow_mut() = Some(process);
         wait_until(START_TIME, "the engine to answer", || {
@@ -117,6 +119,15 @@ impl Engine {
             }
             ask(Place::Unix(&self.socket()), "GET", "/_ping", &[], b"")
         });
+    }
+
+    /// Engines of this age write a key below /etc/docker, whatever their folders are.
+    fn keep_out_of_etc(&self) {
+        let (own, shared) = (self.folder.join("etc-docker"), Path::new("/etc/docker"));
+        if shared.is_dir() && !own.exists() {
+            std::fs::create_dir(&own).expect("a folder for the engine's key");
+            namespace::bind(&own, shared);
+        }
     }
 
     /// Stops dockerd (and with it the containers, unless it keeps them alive); containerd stays.
