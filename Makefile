@@ -22,8 +22,7 @@ build:
 	$(CARGO) build --release -p titania-agentd -p titania-agentctl
 
 demo: setup
-	@$(CARGO) build -p titania-tests --bin demo
-	@target/debug/demo
+	@$(CARGO) run -p titania-tests --bin demo
 
 test: setup check unit e2e
 
