@@ -9,6 +9,7 @@ use crate::wait::wait_until;
 use serde_json::Value;
 use std::io;
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// Port of the program in the images.
 const PORT: u16 = 8080;
@@ -203,5 +204,27 @@ impl<'b> App<'b> {
         self.wait(&format!("to be at step {step}"), |app| {
             app["update"]["step"] == step
         })
+    }
+
+    /// SIGKILL for the agent as soon as an update of this app is seen at `step`; looks without a
+    /// pause, since some steps are short. Returns whether it was hit: an update that ended first
+    /// was not.
+    #[track_caller]
+    pub fn kill_agent_at(&self, step: &str) -> bool {
+        let agent = self.board.agent();
+        let last_before = self.status()["last"]["id"].clone();
+        let begun = Instant::now();
+        loop {
+            let status = self.status();
+            if status["update"]["step"] == step {
+                agent.kill();
+                return true;
+            }
+            if !status.is_null() && status["last"]["id"] != last_before {
+                return false;
+            }
+            let passed = begun.elapsed();
+            assert!(passed < SOON, "{}: no update in {passed:?}", self.name);
+        }
     }
 }

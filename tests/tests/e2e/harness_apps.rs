@@ -26,10 +26,11 @@ fn harness_two_programs_talk_by_name() {
     }
     let first = engine.container("g-1").unwrap();
     let fetch = |name: &str| first.get(8080, &format!("/fetch?url=http://{name}:8080/health"));
-    wait_until(SOON, "an answer by name", || match fetch("app-two") {
-        Ok(answer) if answer.status == 200 => Ok(assert_eq!(answer.text(), "healthy\n")),
+    let heard = wait_until(SOON, "an answer by name", || match fetch("app-two") {
+        Ok(answer) if answer.status == 200 => Ok(answer.text()),
         other => Err(format!("{other:?}")),
     });
+    assert_eq!(heard, "healthy\n");
     let nobody = fetch("app-three").unwrap();
     assert_eq!(nobody.status, 502, "{}", nobody.text());
 }
