@@ -107,12 +107,12 @@ impl Agent {
             if let Some(status) = process.as_mut().and_then(Process::ended) {
                 panic!("agentd ended with {status}; its log:\n{}", self.log());
             }
-            self.ask("GET", "/v1/status", &Value::Null)
-                .map_err(|error| error.to_string())
-                .and_then(|answer| match answer.status {
+            self.ask("GET", "/v1/status", &Value::Null).map_err(|error| error.to_string()).and_then(
+                |answer| match answer.status {
                     200 => Ok(()),
                     other => Err(format!("status {other}")),
-                })
+                },
+            )
         });
     }
 
@@ -171,11 +171,8 @@ impl Agent {
     pub fn written_bytes(&self) -> u64 {
         let id = self.pid().expect("the agent runs");
         let text = std::fs::read_to_string(format!("/proc/{id}/io")).unwrap_or_default();
-        let row = text
-            .lines()
-            .find_map(|line| line.strip_prefix("write_bytes: "));
-        row.and_then(|text| text.parse().ok())
-            .expect("the kernel counts writes")
+        let row = text.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+        row.and_then(|text| text.parse().ok()).expect("the kernel counts writes")
     }
 
     /// Resident memory, in KiB.
@@ -191,22 +188,12 @@ impl Agent {
     pub fn check(&self) -> Said {
         self.write();
         let config = self.config();
-        said(
-            Command::new(binaries::agentd())
-                .arg("--config")
-                .arg(config)
-                .arg("--check-config"),
-        )
+        said(Command::new(binaries::agentd()).arg("--config").arg(config).arg("--check-config"))
     }
 
     /// Runs `agentctl` against its socket.
     pub fn ctl(&self, arguments: &[&str]) -> Said {
-        said(
-            Command::new(binaries::agentctl())
-                .arg("--socket")
-                .arg(self.socket())
-                .args(arguments),
-        )
+        said(Command::new(binaries::agentctl()).arg("--socket").arg(self.socket()).args(arguments))
     }
 
     /// As [`Agent::ctl`], and it must end with 0.
@@ -240,32 +227,25 @@ impl Agent {
     pub fn app(&self, app: &str) -> Value {
         let status = self.status();
         let mut apps = status["apps"].as_array().into_iter().flatten();
-        apps.find(|one| one["app"] == app)
-            .cloned()
-            .unwrap_or(Value::Null)
+        apps.find(|one| one["app"] == app).cloned().unwrap_or(Value::Null)
     }
 
     /// An app's history, newest first.
     pub fn history(&self, app: &str) -> Vec<Value> {
         let target = format!("/v1/history?app={app}&limit=200");
-        let answer = self
-            .ask("GET", &target, &Value::Null)
-            .expect("the agent answers");
+        let answer = self.ask("GET", &target, &Value::Null).expect("the agent answers");
         let outcomes = answer.json()["outcomes"].as_array().cloned();
         outcomes.unwrap_or_default()
     }
 
     /// Asks for a verb over the control API and returns the answer.
     pub fn verb(&self, app: &str, verb: &str) -> Response {
-        self.ask("POST", &format!("/v1/apps/{app}/{verb}"), &json!({}))
-            .expect("the agent answers")
+        self.ask("POST", &format!("/v1/apps/{app}/{verb}"), &json!({})).expect("the agent answers")
     }
 }
 
 fn said(command: &mut Command) -> Said {
-    let done = command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let done = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Said {
         code: done.status.code().unwrap_or(255),

@@ -22,10 +22,7 @@ pub struct App<'b> {
 
 impl<'b> App<'b> {
     pub(crate) fn new(board: &'b Board, name: &str) -> Self {
-        Self {
-            board,
-            name: name.to_owned(),
-        }
+        Self { board, name: name.to_owned() }
     }
 
     /// Its name.
@@ -77,10 +74,7 @@ impl<'b> App<'b> {
             _ => panic!(
                 "{} has {count} running containers; all it has: {:?}",
                 self.name,
-                self.containers()
-                    .iter()
-                    .map(|one| (one.name(), one.state()))
-                    .collect::<Vec<_>>()
+                self.containers().iter().map(|one| (one.name(), one.state())).collect::<Vec<_>>()
             ),
         }
     }
@@ -184,9 +178,7 @@ impl<'b> App<'b> {
     /// Waits until its reason has this code.
     #[track_caller]
     pub fn wait_reason(&self, code: &str) -> Value {
-        self.wait(&format!("to have the reason {code}"), |app| {
-            app["reason"]["code"] == code
-        })
+        self.wait(&format!("to have the reason {code}"), |app| app["reason"]["code"] == code)
     }
 
     /// Waits until the outcome that ended last is this one and nothing is under way; returns it.
@@ -201,9 +193,7 @@ impl<'b> App<'b> {
     /// Waits until an update is at this step.
     #[track_caller]
     pub fn wait_step(&self, step: &str) -> Value {
-        self.wait(&format!("to be at step {step}"), |app| {
-            app["update"]["step"] == step
-        })
+        self.wait(&format!("to be at step {step}"), |app| app["update"]["step"] == step)
     }
 
     /// SIGKILL for the agent as soon as an update of this app is seen at `step`; looks without a

@@ -72,13 +72,9 @@ fn target() -> PathBuf {
     // …/target/debug/deps/<test> or …/target/debug/demo
     let own = std::env::current_exe().expect("a program knows where it lies");
     let parents: Vec<&Path> = own.ancestors().collect();
-    let profile = parents
-        .iter()
-        .find(|path| path.ends_with("debug") || path.ends_with("release"));
+    let profile = parents.iter().find(|path| path.ends_with("debug") || path.ends_with("release"));
     let folder = profile.and_then(|path| path.parent());
-    folder
-        .unwrap_or_else(|| panic!("{} lies in no target folder", own.display()))
-        .to_owned()
+    folder.unwrap_or_else(|| panic!("{} lies in no target folder", own.display())).to_owned()
 }
 
 fn build(arguments: &[&str]) {

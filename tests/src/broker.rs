@@ -51,12 +51,7 @@ impl Broker {
     pub(crate) fn new(folder: &Path, is_persistent: bool) -> Self {
         let folder = folder.join("broker");
         std::fs::create_dir_all(&folder).expect("a folder for the broker");
-        Self {
-            folder,
-            is_persistent,
-            process: RefCell::new(None),
-            listeners: AtomicUsize::new(0),
-        }
+        Self { folder, is_persistent, process: RefCell::new(None), listeners: AtomicUsize::new(0) }
     }
 
     /// As in the agent's settings.
@@ -79,9 +74,7 @@ impl Broker {
         let process = Process::start(&find("mosquitto"), &arguments, &log, &log);
         *self.process.borrow_mut() = Some(process);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
-        wait_until(TURN_TIME, "the broker to accept", || {
-            TcpStream::connect(address)
-        });
+        wait_until(TURN_TIME, "the broker to accept", || TcpStream::connect(address));
     }
 
     /// Stops it. What it retained is gone, unless it was made to persist.
@@ -110,23 +103,16 @@ impl Broker {
         let heard = self.folder.join(format!("heard-{number}"));
         let port = PORT.to_string();
         // %j: one JSON object a line, payload as text.
-        let mut arguments: Vec<String> = ["-p", &port, "-q", "1", "-F", "%j", "-t", ALWAYS_THERE]
-            .map(str::to_owned)
-            .to_vec();
+        let mut arguments: Vec<String> =
+            ["-p", &port, "-q", "1", "-F", "%j", "-t", ALWAYS_THERE].map(str::to_owned).to_vec();
         for topic in topics {
             arguments.extend(["-t".to_owned(), (*topic).to_owned()]);
         }
         let log = self.folder.join("listener.log");
         let process = Process::start(&find("mosquitto_sub"), &arguments, &heard, &log);
-        let listener = Listener {
-            _process: process,
-            heard,
-        };
+        let listener = Listener { _process: process, heard };
         wait_until(TURN_TIME, "the listener's subscription", || {
-            listener
-                .all()
-                .iter()
-                .any(|message| message.topic == ALWAYS_THERE)
+            listener.all().iter().any(|message| message.topic == ALWAYS_THERE)
         });
         listener
     }

@@ -122,9 +122,7 @@ impl Container {
     /// Its first address, on whichever network.
     pub fn address(&self) -> Option<IpAddr> {
         let networks = self.inspect["NetworkSettings"]["Networks"].as_object()?;
-        let mut addresses = networks
-            .values()
-            .filter_map(|one| one["IPAddress"].as_str());
+        let mut addresses = networks.values().filter_map(|one| one["IPAddress"].as_str());
         addresses.find_map(|text| text.parse().ok())
     }
 

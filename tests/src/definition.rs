@@ -21,11 +21,7 @@ impl<'b> Definition<'b> {
         for (key, value) in [("interval", "1s"), ("settle", "2s"), ("deadline", "20s")] {
             document.set_in("health", key, value);
         }
-        Self {
-            board,
-            app: app.to_owned(),
-            document,
-        }
+        Self { board, app: app.to_owned(), document }
     }
 
     /// Sets any key above the tables.

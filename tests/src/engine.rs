@@ -33,12 +33,7 @@ impl Engine {
     pub(crate) fn new(folder: &Path, arguments: Vec<String>) -> Self {
         let folder = folder.join("engine");
         std::fs::create_dir_all(&folder).expect("a folder for the engine");
-        Self {
-            folder,
-            arguments,
-            containerd: RefCell::new(None),
-            dockerd: RefCell::new(None),
-        }
+        Self { folder, arguments, containerd: RefCell::new(None), dockerd: RefCell::new(None) }
     }
 
     /// Its API socket.
@@ -177,9 +172,7 @@ impl Engine {
             return Vec::new();
         };
         let names = entries.flatten().map(|entry| entry.file_name());
-        names
-            .map(|name| name.to_string_lossy().into_owned())
-            .collect()
+        names.map(|name| name.to_string_lossy().into_owned()).collect()
     }
 
     /// Asks the API anything.
@@ -266,17 +259,13 @@ impl Engine {
     /// A person's `docker rmi -f`.
     pub fn remove_image(&self, name: &str) {
         let target = format!("/images/{name}?force=1");
-        self.api("DELETE", &target, &Value::Null)
-            .well("remove an image");
+        self.api("DELETE", &target, &Value::Null).well("remove an image");
     }
 
     /// A person's `docker image prune`, with `-a` or without.
     pub fn prune_images(&self, all: bool) {
         let filters = json!({"dangling": [(!all).to_string()]}).to_string();
-        let filters = filters
-            .replace('"', "%22")
-            .replace('{', "%7B")
-            .replace('}', "%7D");
+        let filters = filters.replace('"', "%22").replace('{', "%7B").replace('}', "%7D");
         let target = format!("/images/prune?filters={filters}");
         self.api("POST", &target, &Value::Null).well("prune images");
     }

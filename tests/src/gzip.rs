@@ -24,9 +24,7 @@ pub fn store(bytes: &[u8], block: u16) -> Vec<u8> {
 fn checksum(bytes: &[u8]) -> u32 {
     let mut table = [0u32; 256];
     for (at, slot) in (0u32..).zip(table.iter_mut()) {
-        *slot = (0..8).fold(at, |sum, _| {
-            (sum >> 1) ^ (0xedb8_8320 & 0u32.wrapping_sub(sum & 1))
-        });
+        *slot = (0..8).fold(at, |sum, _| (sum >> 1) ^ (0xedb8_8320 & 0u32.wrapping_sub(sum & 1)));
     }
     let sum = bytes.iter().fold(u32::MAX, |sum, byte| {
         let at = (sum ^ u32::from(*byte)) & 0xff;

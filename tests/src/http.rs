@@ -139,11 +139,7 @@ fn read_answer(bytes: &[u8], is_head: bool) -> Option<Response> {
     if status == 100 {
         return read_answer(rest, is_head);
     }
-    let mut response = Response {
-        status,
-        headers,
-        body: Vec::new(),
-    };
+    let mut response = Response { status, headers, body: Vec::new() };
     if is_head {
         return Some(response);
     }

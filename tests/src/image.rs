@@ -73,12 +73,7 @@ impl Image {
 
     fn add(&mut self, path: &str, mode: u32, owner: (u64, u64), bytes: Option<Vec<u8>>) {
         let path = path.trim_start_matches('/').to_owned();
-        self.entries.push(Entry {
-            path,
-            mode,
-            owner,
-            bytes,
-        });
+        self.entries.push(Entry { path, mode, owner, bytes });
     }
 
     fn set(mut self, key: &str, value: Value) -> Self {

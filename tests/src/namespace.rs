@@ -33,22 +33,11 @@ impl Namespace {
         let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
         mount(nothing, "/", nothing, private, nothing).expect("mounts can be made private");
         // Engine and containerd leave sockets and locks below /run, wherever their folders are.
-        mount(
-            Some("tmpfs"),
-            "/run",
-            Some("tmpfs"),
-            MsFlags::empty(),
-            Some("mode=755"),
-        )
-        .expect("a tmpfs over /run");
+        mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), Some("mode=755"))
+            .expect("a tmpfs over /run");
         run("ip", &["link", "set", "lo", "up"]);
         let inode = std::fs::metadata("/proc/thread-self/ns/net").expect("/proc is there");
-        Self {
-            home_network,
-            home_mounts,
-            inode: inode.ino(),
-            bound_to_thread: PhantomData,
-        }
+        Self { home_network, home_mounts, inode: inode.ino(), bound_to_thread: PhantomData }
     }
 
     /// Number of the network namespace, as `/proc/<pid>/ns/net` shows it.
@@ -90,10 +79,8 @@ pub fn unmount(target: &Path) {
 pub fn unmount_below(folder: &Path) {
     let table = std::fs::read_to_string("/proc/thread-self/mountinfo").unwrap_or_default();
     let points = table.lines().filter_map(|line| line.split(' ').nth(4));
-    let mut below: Vec<PathBuf> = points
-        .map(PathBuf::from)
-        .filter(|point| point.starts_with(folder))
-        .collect();
+    let mut below: Vec<PathBuf> =
+        points.map(PathBuf::from).filter(|point| point.starts_with(folder)).collect();
     below.reverse();
     for point in below {
         let _ = umount2(&point, MntFlags::MNT_DETACH);

@@ -24,11 +24,7 @@ impl Process {
     /// # Panics
     /// When it can't be started.
     pub fn start(program: &Path, arguments: &[String], out: &Path, err: &Path) -> Self {
-        let name = program
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let file = |path: &Path| {
             let opened = OpenOptions::new().create(true).append(true).open(path);
             opened.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -76,9 +72,7 @@ impl Process {
     /// SIGKILL, then waits for its end.
     pub fn kill(&mut self) -> ExitStatus {
         self.signal(Signal::SIGKILL);
-        self.child
-            .wait()
-            .unwrap_or_else(|_| ExitStatus::from_raw(9))
+        self.child.wait().unwrap_or_else(|_| ExitStatus::from_raw(9))
     }
 }
 

@@ -70,10 +70,7 @@ impl Registry {
     pub(crate) fn new(folder: &Path) -> Self {
         let folder = folder.join("registry");
         std::fs::create_dir_all(&folder).expect("a folder for the registry");
-        Self {
-            folder,
-            process: RefCell::new(None),
-        }
+        Self { folder, process: RefCell::new(None) }
     }
 
     /// Host and port, as in a reference.
@@ -98,12 +95,8 @@ impl Registry {
         std::fs::write(&config, text).expect("the registry's config can be written");
         let arguments = ["serve".to_owned(), config.to_string_lossy().into_owned()];
         let log = self.folder.join("log");
-        let process = Process::start(
-            &find("docker-registry"),
-            &arguments,
-            &self.access_log(),
-            &log,
-        );
+        let process =
+            Process::start(&find("docker-registry"), &arguments, &self.access_log(), &log);
         *self.process.borrow_mut() = Some(process);
         wait_until(TURN_TIME, "the registry to answer", || {
             ask(Self::place(), "GET", "/v2/", &[], b"")
@@ -141,14 +134,8 @@ impl Registry {
 
     /// Asks the distribution API anything.
     pub fn api(&self, method: &str, target: &str, kind: &str, body: &[u8]) -> Response {
-        ask(
-            Self::place(),
-            method,
-            target,
-            &[("Content-Type", kind), ("Accept", ACCEPT)],
-            body,
-        )
-        .unwrap_or_else(|error| panic!("registry: {method} {target}: {error}"))
+        ask(Self::place(), method, target, &[("Content-Type", kind), ("Accept", ACCEPT)], body)
+            .unwrap_or_else(|error| panic!("registry: {method} {target}: {error}"))
     }
 
     /// Uploads a blob and returns its digest.
@@ -163,8 +150,7 @@ impl Registry {
         let place = opened.header("location").expect("a place to upload to");
         let target = place.find("/v2/").map_or(place, |at| &place[at..]);
         let target = format!("{target}&digest={digest}");
-        self.api("PUT", &target, "application/octet-stream", bytes)
-            .well("upload a blob");
+        self.api("PUT", &target, "application/octet-stream", bytes).well("upload a blob");
         digest
     }
 
@@ -184,8 +170,7 @@ impl Registry {
     /// Deletes a manifest by its digest, and so every tag that points at it.
     pub fn delete_manifest(&self, repository: &str, digest: &str) {
         let target = format!("/v2/{repository}/manifests/{digest}");
-        self.api("DELETE", &target, "", b"")
-            .well("delete a manifest");
+        self.api("DELETE", &target, "", b"").well("delete a manifest");
     }
 
     /// Pushes an image; a tag that is there moves to it.
@@ -209,10 +194,8 @@ impl Registry {
         dialect: Dialect,
         entries: &[Entry],
     ) -> Pushed {
-        let list: Vec<Value> = entries
-            .iter()
-            .map(|entry| self.describe(repository, entry))
-            .collect();
+        let list: Vec<Value> =
+            entries.iter().map(|entry| self.describe(repository, entry)).collect();
         let kind = match dialect {
             Dialect::Docker => "application/vnd.docker.distribution.manifest.list.v2+json",
             Dialect::Oci => "application/vnd.oci.image.index.v1+json",
@@ -239,10 +222,8 @@ impl Registry {
             Entry::Raw(value) => value.clone(),
             Entry::Attestation(about) => {
                 let unknown = json!({"os": "unknown", "architecture": "unknown"});
-                let statement = (*about)
-                    .clone()
-                    .platform("unknown/unknown")
-                    .label("about", &about.release());
+                let statement =
+                    (*about).clone().platform("unknown/unknown").label("about", &about.release());
                 let mut value = descriptor(&statement, unknown);
                 value["annotations"] = json!({
                     "vnd.docker.reference.type": "attestation-manifest",

@@ -64,9 +64,7 @@ impl Document {
 }
 
 fn rows(map: &Map<String, Value>) -> String {
-    map.iter()
-        .map(|(key, value)| format!("{} = {}\n", name(key), inline(value)))
-        .collect()
+    map.iter().map(|(key, value)| format!("{} = {}\n", name(key), inline(value))).collect()
 }
 
 /// A bare key where it may be one, else a quoted one.

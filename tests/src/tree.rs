@@ -49,18 +49,13 @@ impl Tree {
     /// Paths of all that is not a folder.
     pub fn files(&self) -> Vec<&Path> {
         let all = self.entries.iter();
-        all.filter(|(_, entry)| entry.content != "folder")
-            .map(|(path, _)| path.as_path())
-            .collect()
+        all.filter(|(_, entry)| entry.content != "folder").map(|(path, _)| path.as_path()).collect()
     }
 
     /// All owners (uid, gid) in it.
     pub fn owners(&self) -> Vec<(u32, u32)> {
-        let mut owners: Vec<(u32, u32)> = self
-            .entries
-            .values()
-            .map(|one| (one.uid, one.gid))
-            .collect();
+        let mut owners: Vec<(u32, u32)> =
+            self.entries.values().map(|one| (one.uid, one.gid)).collect();
         owners.sort_unstable();
         owners.dedup();
         owners
@@ -93,10 +88,7 @@ impl Display for Entry {
         let Self { mode, uid, gid, .. } = self;
         let (seconds, nanoseconds) = self.modified;
         let content = &self.content;
-        write!(
-            out,
-            "{mode:o} {uid}:{gid} {seconds}.{nanoseconds} {content}"
-        )
+        write!(out, "{mode:o} {uid}:{gid} {seconds}.{nanoseconds} {content}")
     }
 }
 
@@ -118,11 +110,5 @@ fn look_at(place: &Path, meta: &std::fs::Metadata) -> Entry {
         true => (0, 0),
         false => (meta.mtime(), meta.mtime_nsec()),
     };
-    Entry {
-        mode: meta.mode() & 0o7777,
-        uid: meta.uid(),
-        gid: meta.gid(),
-        modified,
-        content,
-    }
+    Entry { mode: meta.mode() & 0o7777, uid: meta.uid(), gid: meta.gid(), modified, content }
 }

@@ -9,22 +9,12 @@ const FILE_LINES_MAX: usize = 400;
 /// Longest function, in lines.
 const FUNCTION_LINES_MAX: usize = 80;
 /// Names that say nothing about what is inside.
-const EMPTY_NAMES: [&str; 7] = [
-    "utils", "util", "helpers", "helper", "misc", "common", "stuff",
-];
+const EMPTY_NAMES: [&str; 7] = ["utils", "util", "helpers", "helper", "misc", "common", "stuff"];
 /// The one file that renames.
 const RENAMES: &str = "agent/daemon/src/store/durable.rs";
 /// Rooms of the daemon.
-const ROOMS: [&str; 8] = [
-    "board",
-    "control",
-    "engine",
-    "reconcile",
-    "registry",
-    "report",
-    "store",
-    "volumes",
-];
+const ROOMS: [&str; 8] =
+    ["board", "control", "engine", "reconcile", "registry", "report", "store", "volumes"];
 /// Arrows between rooms: (from, to). `reconcile` knows all; `main` and `lib` are no rooms. Every
 /// durable file of the volumes goes through the one rename of the tree.
 const ARROWS: [(&str, &str); 1] = [("volumes", "store::durable")];
@@ -53,9 +43,7 @@ impl Source {
                 && lines.get(at + 1).is_some_and(|next| next.ends_with('{'))
                 && lines[at + 1].contains("mod ")
         };
-        let end = (0..lines.len())
-            .find(|at| starts_tests(*at))
-            .unwrap_or(lines.len());
+        let end = (0..lines.len()).find(|at| starts_tests(*at)).unwrap_or(lines.len());
         let numbered = lines[..end].iter().enumerate();
         numbered
             .filter(|(_, line)| !line.trim_start().starts_with("//"))
@@ -74,9 +62,7 @@ fn top() -> PathBuf {
 
 fn sources() -> Vec<Source> {
     let mut found = Vec::new();
-    let mut left: Vec<PathBuf> = ["agent", "tests", "bench", "fuzz"]
-        .map(PathBuf::from)
-        .to_vec();
+    let mut left: Vec<PathBuf> = ["agent", "tests", "bench", "fuzz"].map(PathBuf::from).to_vec();
     while let Some(path) = left.pop() {
         let place = top().join(&path);
         if place.is_dir() {
@@ -106,10 +92,7 @@ fn check(what: &str, rule: impl Fn(&Source) -> Vec<String>) {
 fn long_file(source: &Source) -> Vec<String> {
     let count = source.text.lines().count();
     let text = format!("{count} lines, {FILE_LINES_MAX} are allowed");
-    (count > FILE_LINES_MAX)
-        .then(|| source.at(1, &text))
-        .into_iter()
-        .collect()
+    (count > FILE_LINES_MAX).then(|| source.at(1, &text)).into_iter().collect()
 }
 
 /// In formatted code a function ends at the first `}` as far in as its first line; one without a
@@ -152,10 +135,7 @@ fn function_name(line: &str) -> Option<&str> {
 fn no_head(source: &Source) -> Vec<String> {
     let first = source.text.lines().find(|line| !line.trim().is_empty());
     let has_head = first.is_some_and(|line| line.starts_with("//! ") && line.len() > 10);
-    (!has_head)
-        .then(|| source.at(1, "begins without a head (`//!`)"))
-        .into_iter()
-        .collect()
+    (!has_head).then(|| source.at(1, "begins without a head (`//!`)")).into_iter().collect()
 }
 
 fn empty_name(source: &Source) -> Vec<String> {
@@ -169,13 +149,7 @@ fn empty_name(source: &Source) -> Vec<String> {
 fn banned_call(source: &Source) -> Vec<String> {
     let everywhere = ["thread::sleep"];
     let renames = ["fs::rename", "renameat", "rename("];
-    let panics = [
-        ".unwrap()",
-        ".expect(",
-        "panic!(",
-        "unimplemented!(",
-        "todo!(",
-    ];
+    let panics = [".unwrap()", ".expect(", "panic!(", "unimplemented!(", "todo!("];
     let mut complaints = Vec::new();
     let own = source.path.ends_with("tests/layout.rs");
     for (at, line) in source.text.lines().enumerate().filter(|_| !own) {
@@ -204,10 +178,7 @@ fn unknown_arrow(source: &Source) -> Vec<String> {
             continue;
         }
         for place in line.split("crate::").skip(1) {
-            let to: Vec<&str> = ROOMS
-                .into_iter()
-                .filter(|room| names_room(place, room))
-                .collect();
+            let to: Vec<&str> = ROOMS.into_iter().filter(|room| names_room(place, room)).collect();
             let allowed = |room: &str| {
                 let arrow = |(a, b): &(&str, &str)| {
                     *a == from && b.starts_with(room) && place.starts_with(b)
@@ -295,10 +266,7 @@ fn layout_the_core_is_pure() {
 
 #[test]
 fn layout_each_rule_finds_what_breaks_it() {
-    let source = |path: &str, text: &str| Source {
-        path: path.to_owned(),
-        text: text.to_owned(),
-    };
+    let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
     let long = format!("fn long() {{\n{}}}\n", "    step();\n".repeat(79));
     let just = format!("fn just() {{\n{}}}\n", "    step();\n".repeat(78));
     let tested = "fn a() {}\n#[cfg(test)]\nmod tests {\n    x.unwrap();\n}\n";
@@ -316,42 +284,14 @@ fn layout_each_rule_finds_what_breaks_it() {
         (empty_name, 1, source("agent/utils/a.rs", "")),
         (banned_call, 1, source("agent/a/src/b.rs", "x.unwrap();")),
         (banned_call, 0, source("agent/a/src/b.rs", tested)),
-        (
-            banned_call,
-            0,
-            source("agent/a/src/b_tests.rs", "x.unwrap();"),
-        ),
-        (
-            banned_call,
-            1,
-            source("agent/a/src/b.rs", "std::fs::rename(a, b)"),
-        ),
+        (banned_call, 0, source("agent/a/src/b_tests.rs", "x.unwrap();")),
+        (banned_call, 1, source("agent/a/src/b.rs", "std::fs::rename(a, b)")),
         (banned_call, 0, source(RENAMES, "std::fs::rename(a, b)")),
-        (
-            banned_call,
-            1,
-            source("tests/a.rs", "std::thread::sleep(x)"),
-        ),
-        (
-            unknown_arrow,
-            1,
-            source(report, "use crate::engine::Engine;"),
-        ),
-        (
-            unknown_arrow,
-            2,
-            source(report, "use crate::{store, report, board};"),
-        ),
-        (
-            unknown_arrow,
-            0,
-            source(volumes, "use crate::store::durable::replace;"),
-        ),
-        (
-            unknown_arrow,
-            1,
-            source(volumes, "use crate::store::record;"),
-        ),
+        (banned_call, 1, source("tests/a.rs", "std::thread::sleep(x)")),
+        (unknown_arrow, 1, source(report, "use crate::engine::Engine;")),
+        (unknown_arrow, 2, source(report, "use crate::{store, report, board};")),
+        (unknown_arrow, 0, source(volumes, "use crate::store::durable::replace;")),
+        (unknown_arrow, 1, source(volumes, "use crate::store::record;")),
         (impure_core, 1, source(lib, "#![no_std]\nuse core::fmt;")),
     ];
     for (at, (rule, want, source)) in cases.iter().enumerate() {

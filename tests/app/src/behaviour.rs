@@ -56,10 +56,7 @@ impl Behaviour {
         let span = |at: usize| Duration::from_millis(numbers.get(at).copied().unwrap_or(0));
         match word {
             "crash" => {
-                let code = numbers
-                    .first()
-                    .and_then(|code| i32::try_from(*code).ok())
-                    .unwrap_or(1);
+                let code = numbers.first().and_then(|code| i32::try_from(*code).ok()).unwrap_or(1);
                 self.crash = Some((code, span(1)));
             }
             "hang" => self.hang = true,

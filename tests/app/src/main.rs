@@ -24,10 +24,7 @@ const EXIT_VOLUME: i32 = 13;
 const EXIT_PORT: i32 = 14;
 
 fn main() {
-    let port = std::env::var("PORT")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(8080);
+    let port = std::env::var("PORT").ok().and_then(|text| text.parse().ok()).unwrap_or(8080);
     if std::env::args().nth(1).as_deref() == Some("health") {
         exit(i32::from(!serve::asks_healthy(port)));
     }

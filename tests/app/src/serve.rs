@@ -26,12 +26,7 @@ pub fn serve(port: u16, version: String, behaviour: Behaviour) -> Error {
         Ok(listener) => listener,
         Err(error) => return error,
     };
-    let app = Arc::new(App {
-        version,
-        behaviour,
-        started: Instant::now(),
-        lock: Mutex::new(None),
-    });
+    let app = Arc::new(App { version, behaviour, started: Instant::now(), lock: Mutex::new(None) });
     let mut unanswered = Vec::new();
     loop {
         match listener.accept() {
@@ -62,11 +57,7 @@ fn answer(app: &App, mut stream: TcpStream) -> std::io::Result<()> {
     }
     let target = first.split_whitespace().nth(1).unwrap_or("/");
     let (status, body) = app.page(target);
-    write!(
-        stream,
-        "HTTP/1.0 {status} -\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
+    write!(stream, "HTTP/1.0 {status} -\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 impl App {
@@ -101,8 +92,7 @@ impl App {
         }
         let path = behaviour.fail_if_file.as_ref()?;
         let path = stamp::data().join(path);
-        path.exists()
-            .then(|| format!("{} is there", path.display()))
+        path.exists().then(|| format!("{} is there", path.display()))
     }
 
     /// `hold=1` takes the lock, anything else gives it up.
@@ -128,31 +118,16 @@ fn environment() -> String {
     let variables: Vec<String> = std::env::vars()
         .map(|(key, value)| format!("{}:{}", json::quote(&key), json::quote(&value)))
         .collect();
-    format!(
-        "{{\"env\":{{{}}},\"args\":{}}}",
-        variables.join(","),
-        json::list(std::env::args())
-    )
+    format!("{{\"env\":{{{}}},\"args\":{}}}", variables.join(","), json::list(std::env::args()))
 }
 
 /// User, group and further groups, as the kernel sees them, and whether they may grow.
 fn identity() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let row = |key: &str| {
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix(key))
-            .unwrap_or_default()
-            .trim()
-            .to_owned()
+        status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().trim().to_owned()
     };
-    let first = |key: &str| {
-        row(key)
-            .split_whitespace()
-            .next()
-            .unwrap_or("null")
-            .to_owned()
-    };
+    let first = |key: &str| row(key).split_whitespace().next().unwrap_or("null").to_owned();
     let groups = row("Groups:");
     let groups: Vec<&str> = groups.split_whitespace().collect();
     format!(
@@ -179,10 +154,7 @@ fn fetch(url: &str) -> Result<String, String> {
     stream.set_read_timeout(Some(REQUEST_TIME)).map_err(say)?;
     stream.write_all(head.as_bytes()).map_err(say)?;
     let mut answer = String::new();
-    stream
-        .take(ANSWER_BYTES_MAX)
-        .read_to_string(&mut answer)
-        .map_err(say)?;
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer).map_err(say)?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("a torn answer")?;
     match head.split_whitespace().nth(1) {
         Some("200") => Ok(body.to_owned()),

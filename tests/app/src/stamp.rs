@@ -53,10 +53,7 @@ pub fn read(folder: PathBuf) -> String {
 
 /// Takes the lock that asks the agent to wait.
 pub fn lock() -> io::Result<File> {
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(state().join("update.lock"))?;
+    let file = OpenOptions::new().create(true).append(true).open(state().join("update.lock"))?;
     file.try_lock().map_err(io::Error::from)?;
     Ok(file)
 }

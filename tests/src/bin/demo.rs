@@ -26,12 +26,7 @@ fn main() {
     println!("Building what is not up to date, then starting an engine, a registry and a broker …");
     let board = Board::start();
     let listener = board.listen();
-    let mut demo = Demo {
-        board: &board,
-        listener: &listener,
-        begun,
-        shown: 0,
-    };
+    let mut demo = Demo { board: &board, listener: &listener, begun, shown: 0 };
     let first = demo.publish("1.0.0", None);
     let wallet = board
         .app(APP)
@@ -54,10 +49,7 @@ fn main() {
     demo.messages();
     drop(listener);
     drop(board);
-    println!(
-        "\nAll stopped and removed, {:.0} s in all.",
-        begun.elapsed().as_secs_f64()
-    );
+    println!("\nAll stopped and removed, {:.0} s in all.", begun.elapsed().as_secs_f64());
 }
 
 impl Demo<'_> {
@@ -91,9 +83,7 @@ impl Demo<'_> {
 
     /// A developer pushes a version.
     fn publish(&self, version: &str, told: Option<&str>) -> Pushed {
-        let mut image = Image::version(version)
-            .passwd("wallet", 10000, 10000)
-            .user("wallet");
+        let mut image = Image::version(version).passwd("wallet", 10000, 10000).user("wallet");
         if let Some(told) = told {
             image = image.behaviour(told);
         }
@@ -105,10 +95,7 @@ impl Demo<'_> {
     fn install(&mut self, wallet: &App) {
         self.say("The operator writes one file and starts the agent");
         println!("\n$ cat {}", wallet.file().display());
-        print!(
-            "{}",
-            std::fs::read_to_string(wallet.file()).unwrap_or_default()
-        );
+        print!("{}", std::fs::read_to_string(wallet.file()).unwrap_or_default());
         self.board.agent().start();
         wallet.wait_version("1.0.0");
         self.say("It runs");

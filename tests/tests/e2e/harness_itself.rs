@@ -32,10 +32,7 @@ fn harness_a_handmade_image_runs_serves_and_writes_its_state() {
     let told: serde_json::Value = serde_json::from_str(&get("/env")).unwrap();
     assert_eq!(told["args"], json!(["/test-app", "--loud"]));
     assert_eq!(told["env"]["COLOUR"], "red");
-    assert_eq!(
-        std::fs::read_to_string(state.join("stamp.log")).unwrap(),
-        "7\n"
-    );
+    assert_eq!(std::fs::read_to_string(state.join("stamp.log")).unwrap(), "7\n");
     assert_eq!(thing.image(), pushed.release, "overlay2 names the config");
     let before = Tree::read(&state);
     board.engine().stop_container("thing");
@@ -83,29 +80,17 @@ fn harness_the_registry_counts_and_keeps_releases_apart_from_layers() {
     let first = registry.push("thing", "latest", &image);
     let other = image.clone().compressed(Compression::Gzip(1000));
     let again = registry.push("thing", "latest", &other);
-    assert_ne!(
-        first.digest, again.digest,
-        "another layer, another manifest"
-    );
+    assert_ne!(first.digest, again.digest, "another layer, another manifest");
     assert_eq!(first.release, again.release, "the same release");
     assert_eq!(registry.heads("thing", "latest"), 0);
     let answer = registry.api("HEAD", "/v2/thing/manifests/latest", "", b"");
-    assert_eq!(
-        answer.header("docker-content-digest"),
-        Some(again.digest.as_str())
-    );
-    wait_until(SOON, "one HEAD in the log", || {
-        registry.heads("thing", "latest") == 1
-    });
+    assert_eq!(answer.header("docker-content-digest"), Some(again.digest.as_str()));
+    wait_until(SOON, "one HEAD in the log", || registry.heads("thing", "latest") == 1);
     let arm = image.clone().platform("linux/arm/v7");
     for dialect in [Dialect::Docker, Dialect::Oci] {
         let image = image.clone().dialect(dialect);
         let arm = arm.clone().dialect(dialect);
-        let entries = [
-            Entry::Image(&arm),
-            Entry::Image(&image),
-            Entry::Attestation(&image),
-        ];
+        let entries = [Entry::Image(&arm), Entry::Image(&image), Entry::Attestation(&image)];
         let index = registry.push_index("many", "1", dialect, &entries);
         let name = format!("{}:{}", index.repository, index.tag);
         board.engine().pull(&name);
