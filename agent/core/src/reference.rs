@@ -56,10 +56,9 @@ impl fmt::Display for ReferenceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("an image reference is missing"),
-            Self::TooLong(n) => write!(
-                f,
-                "a repository name has at most 255 characters, this one {n}"
-            ),
+            Self::TooLong(n) => {
+                write!(f, "a repository name has at most 255 characters, this one {n}")
+            }
             Self::Path(part) => write!(
                 f,
                 "\"{part}\" is no part of a repository: lower-case letters, digits, single '.', '_', '-' between them"
@@ -93,9 +92,7 @@ fn is_component(text: &str) -> bool {
     let edge = |c: Option<char>| c.is_some_and(letter);
     edge(text.chars().next())
         && edge(text.chars().last())
-        && text
-            .split(letter)
-            .all(|part| part.is_empty() || separator(part))
+        && text.split(letter).all(|part| part.is_empty() || separator(part))
 }
 
 /// `name[:port]` or `[v6 address][:port]`.
@@ -171,10 +168,7 @@ impl FromStr for Reference {
             return Err(ReferenceError::Path(bad.to_string()));
         }
         Ok(Self {
-            repository: Repository {
-                host: host.to_string(),
-                path,
-            },
+            repository: Repository { host: host.to_string(), path },
             tag: tag.map(ToString::to_string),
             digest,
         })
@@ -200,9 +194,7 @@ impl fmt::Display for Reference {
         if let Some(tag) = &self.tag {
             write!(f, ":{tag}")?;
         }
-        self.digest
-            .as_ref()
-            .map_or(Ok(()), |digest| write!(f, "@{digest}"))
+        self.digest.as_ref().map_or(Ok(()), |digest| write!(f, "@{digest}"))
     }
 }
 

@@ -21,9 +21,7 @@ pub enum Track {
 /// # Errors
 /// What is wrong with it, in the words of the `semver` crate.
 pub fn range(text: &str) -> Result<(), String> {
-    semver::VersionReq::parse(text)
-        .map(|_| ())
-        .map_err(|error| error.to_string())
+    semver::VersionReq::parse(text).map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// The highest tag that `range` accepts; `None` when there is none.

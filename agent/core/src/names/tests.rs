@@ -16,25 +16,14 @@ fn names_of_apps_follow_their_rule() {
         "probe",
         &longest,
     ] {
-        assert_eq!(
-            good.parse::<AppName>().map(String::from).as_deref(),
-            Ok(good)
-        );
+        assert_eq!(good.parse::<AppName>().map(String::from).as_deref(), Ok(good));
     }
     let too_long = "a".repeat(64);
-    for bad in [
-        "", ".a", "a.", "-a", "a_", "A", "a b", "a/b", "ü", "a\n", &too_long,
-    ] {
-        assert!(
-            matches!(bad.parse::<AppName>(), Err(NameError::Shape(_))),
-            "{bad:?}"
-        );
+    for bad in ["", ".a", "a.", "-a", "a_", "A", "a b", "a/b", "ü", "a\n", &too_long] {
+        assert!(matches!(bad.parse::<AppName>(), Err(NameError::Shape(_))), "{bad:?}");
     }
     for reserved in ["a-probe", "a-g1", "a-g0012", "a-g1-g2"] {
-        assert!(
-            matches!(reserved.parse::<AppName>(), Err(NameError::Reserved(_))),
-            "{reserved}"
-        );
+        assert!(matches!(reserved.parse::<AppName>(), Err(NameError::Reserved(_))), "{reserved}");
     }
 }
 
@@ -47,12 +36,7 @@ fn no_app_has_the_name_of_another_ones_container() {
 
 #[test]
 fn a_name_in_json_is_checked_as_well() {
-    assert_eq!(
-        serde_json::from_str::<AppName>("\"wallet\"")
-            .unwrap()
-            .as_str(),
-        "wallet"
-    );
+    assert_eq!(serde_json::from_str::<AppName>("\"wallet\"").unwrap().as_str(), "wallet");
     assert!(serde_json::from_str::<AppName>("\"../wallet\"").is_err());
 }
 

@@ -9,55 +9,22 @@ fn references_are_normalised_as_the_field_does() {
     for (text, host, path, tag) in [
         ("nginx", "docker.io", "library/nginx", None),
         ("nginx:1.27", "docker.io", "library/nginx", Some("1.27")),
-        (
-            "skycoin/skycoin:release",
-            "docker.io",
-            "skycoin/skycoin",
-            Some("release"),
-        ),
-        (
-            "docker.io/skycoin/skycoin",
-            "docker.io",
-            "skycoin/skycoin",
-            None,
-        ),
+        ("skycoin/skycoin:release", "docker.io", "skycoin/skycoin", Some("release")),
+        ("docker.io/skycoin/skycoin", "docker.io", "skycoin/skycoin", None),
         ("docker.io/nginx", "docker.io", "library/nginx", None),
-        (
-            "index.docker.io/nginx:1",
-            "docker.io",
-            "library/nginx",
-            Some("1"),
-        ),
-        (
-            "index.docker.io/library/nginx:1",
-            "docker.io",
-            "library/nginx",
-            Some("1"),
-        ),
+        ("index.docker.io/nginx:1", "docker.io", "library/nginx", Some("1")),
+        ("index.docker.io/library/nginx:1", "docker.io", "library/nginx", Some("1")),
         ("localhost/app", "localhost", "app", None),
         ("localhost:5000/app:v1", "localhost:5000", "app", Some("v1")),
-        (
-            "127.0.0.1:5000/a/b/c:v1",
-            "127.0.0.1:5000",
-            "a/b/c",
-            Some("v1"),
-        ),
+        ("127.0.0.1:5000/a/b/c:v1", "127.0.0.1:5000", "a/b/c", Some("v1")),
         ("[::1]:5000/app", "[::1]:5000", "app", None),
         ("[2001:db8::1]/app:1", "[2001:db8::1]", "app", Some("1")),
-        (
-            "ghcr.io/a-b/c__d.e:V_1.2-3",
-            "ghcr.io",
-            "a-b/c__d.e",
-            Some("V_1.2-3"),
-        ),
+        ("ghcr.io/a-b/c__d.e:V_1.2-3", "ghcr.io", "a-b/c__d.e", Some("V_1.2-3")),
         ("a.b/c---d", "a.b", "c---d", None),
     ] {
         let found: Reference = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
         assert_eq!(
-            (
-                found.repository.host.as_str(),
-                found.repository.path.as_str()
-            ),
+            (found.repository.host.as_str(), found.repository.path.as_str()),
             (host, path),
             "{text}"
         );
@@ -68,14 +35,8 @@ fn references_are_normalised_as_the_field_does() {
             "{text} shown is read again"
         );
         let with_digest: Reference = format!("{text}@{DIGEST}").parse().unwrap();
-        assert_eq!(
-            with_digest.digest.map(|d| d.to_string()).as_deref(),
-            Some(DIGEST)
-        );
-        assert_eq!(
-            (with_digest.repository, with_digest.tag),
-            (found.repository, found.tag)
-        );
+        assert_eq!(with_digest.digest.map(|d| d.to_string()).as_deref(), Some(DIGEST));
+        assert_eq!((with_digest.repository, with_digest.tag), (found.repository, found.tag));
     }
 }
 
@@ -99,10 +60,7 @@ fn a_text_that_is_no_reference_is_told_what_is_wrong_with_it() {
         ("nginx:.a", "\".a\" is no tag"),
         ("nginx:a b", "\"a b\" is no tag"),
         (&long_tag, "is no tag"),
-        (
-            &long,
-            "a repository name has at most 255 characters, this one 271",
-        ),
+        (&long, "a repository name has at most 255 characters, this one 271"),
         ("https://a.b/c", "\"https:\" is no registry host"),
         ("a_b.c/d", "\"a_b.c\" is no registry host"),
         ("nas:0/app", "\"nas:0\" is no registry host"),
@@ -111,10 +69,7 @@ fn a_text_that_is_no_reference_is_told_what_is_wrong_with_it() {
         ("[::1/app", "\"[::1\" is no registry host"),
         ("[::x]:1/app", "\"[::x]:1\" is no registry host"),
         ("::1:5000/app", "\"::1:5000\" is no registry host"),
-        (
-            "nginx@sha256:12",
-            "a sha256 digest has 64 hex digits, this one 2",
-        ),
+        ("nginx@sha256:12", "a sha256 digest has 64 hex digits, this one 2"),
         ("nginx@md5:12", "a digest starts with \"sha256:\""),
         ("nginx@", "a digest starts with \"sha256:\""),
     ] {

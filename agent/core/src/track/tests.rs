@@ -34,11 +34,7 @@ fn of_two_tags_of_one_version_it_is_always_the_same_one() {
         assert_eq!(highest("^1", tags), Some("1.0.0"));
     }
     for tags in [["1.0.0+b", "1.0.0+a"], ["1.0.0+a", "1.0.0+b"]] {
-        assert_eq!(
-            highest("^1", tags),
-            Some("1.0.0+a"),
-            "a build suffix counts nothing"
-        );
+        assert_eq!(highest("^1", tags), Some("1.0.0+a"), "a build suffix counts nothing");
     }
 }
 
