@@ -1,3 +1,5 @@
+//! Promises of a definition that is read: every key to its value, none ignored.
+
 use std::collections::BTreeMap;
 
 use titania_core::definition::{

@@ -1,3 +1,5 @@
+//! Boards as they are found in the field, and their platform.
+
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
