@@ -109,11 +109,11 @@ pub fn config(bytes: &[u8]) -> Result<ImageConfig, OciError> {
         .is_some_and(|check| check.test.0.first().is_some_and(|word| word != "NONE"));
     let diff_ids = raw.rootfs.diff_ids.0;
     Ok(ImageConfig {
-        platform: Platform {
-            os: raw.os,
-            architecture: raw.architecture,
-            variant: raw.variant.unwrap_or_default(),
-        },
+        platform: Platform::of(
+            &raw.os,
+            &raw.architecture,
+            raw.variant.as_deref().unwrap_or_default(),
+        ),
         created: raw.created.and_then(|time| time.parse().ok()),
         version: run.labels.and_then(|labels| labels.version),
         facts: ImageFacts {

@@ -1,6 +1,6 @@
 //! What a tag or a digest points at: an index of manifests, or one manifest.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::Deserialize;
@@ -12,7 +12,10 @@ use super::{
     OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, OciError, digest, excerpt,
 };
 use crate::digest::Digest;
-use crate::platform::Platform;
+use crate::platform::{Entry, Platform};
+
+/// Most `os.features` of an entry; only Windows has any.
+const FEATURES_MAX: usize = 16;
 
 /// A pointer to other bytes (OCI image-spec, descriptor).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,8 +26,6 @@ pub struct Descriptor {
     pub digest: Digest,
     /// How many there are.
     pub size: u64,
-    /// What they run on; only in an index, and not always there.
-    pub platform: Option<Platform>,
 }
 
 /// An OCI index or a Docker manifest list.
@@ -32,6 +33,8 @@ pub struct Descriptor {
 pub struct Index {
     /// Its entries, in its order. One whose digest is no sha256 is left out: it can't be checked.
     pub entries: Vec<Descriptor>,
+    /// What each entry is for: as many, in the same order.
+    pub offers: Vec<Entry>,
     /// `org.opencontainers.image.version` of its annotations.
     pub version: Option<String>,
 }
@@ -80,6 +83,8 @@ struct RawPlatform {
     architecture: String,
     #[serde(default)]
     variant: Option<String>,
+    #[serde(default, rename = "os.features")]
+    os_features: Bounded<String, FEATURES_MAX>,
 }
 
 #[derive(Deserialize)]
@@ -92,12 +97,16 @@ struct RawDescriptor {
     size: u64,
     #[serde(default)]
     platform: Option<RawPlatform>,
+    #[serde(default)]
+    annotations: Option<Annotations>,
 }
 
 #[derive(Default, Deserialize)]
 struct Annotations {
     #[serde(default, rename = "org.opencontainers.image.version")]
     version: Option<String>,
+    #[serde(default, rename = "vnd.docker.reference.type")]
+    reference_type: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -135,10 +144,14 @@ pub fn document(bytes: &[u8], media_type: &str) -> Result<Document, OciError> {
     match (raw.manifests, raw.config, raw.layers) {
         (Some(_), Some(_), _) | (Some(_), _, Some(_)) => Err(OciError::Ambiguous),
         (Some(_), None, None) if claims.contains(&Some(Kind::Manifest)) => Err(OciError::Ambiguous),
-        (Some(entries), None, None) => Ok(Document::Index(Index {
-            entries: entries.0.into_iter().filter_map(entry).collect(),
-            version,
-        })),
+        (Some(entries), None, None) => {
+            let (entries, offers) = entries.0.into_iter().filter_map(entry).unzip();
+            Ok(Document::Index(Index {
+                entries,
+                offers,
+                version,
+            }))
+        }
         (None, Some(_), Some(_)) if claims.contains(&Some(Kind::Index)) => Err(OciError::Ambiguous),
         (None, Some(config), Some(layers)) => manifest(config, layers.0, version),
         (None, _, _) => Err(OciError::Neither {
@@ -163,8 +176,24 @@ fn kind_of(media_type: &str) -> Option<Kind> {
 }
 
 /// An entry of an index. One that nobody can check is no choice, but no reason to refuse the others.
-fn entry(raw: RawDescriptor) -> Option<Descriptor> {
-    descriptor(raw).ok()
+fn entry(mut raw: RawDescriptor) -> Option<(Descriptor, Entry)> {
+    let platform = raw.platform.take();
+    let notes = raw.annotations.take();
+    let entry = descriptor(raw).ok()?;
+    let offer = Entry {
+        platform: platform.as_ref().map(|platform| {
+            let variant = platform.variant.as_deref().unwrap_or_default();
+            Platform::of(&platform.os, &platform.architecture, variant)
+        }),
+        is_index: entry.is_index(),
+        reference_type: notes
+            .and_then(|notes| notes.reference_type)
+            .unwrap_or_default(),
+        os_features: platform
+            .map(|platform| platform.os_features.0)
+            .unwrap_or_default(),
+    };
+    Some((entry, offer))
 }
 
 fn descriptor(raw: RawDescriptor) -> Result<Descriptor, OciError> {
@@ -172,11 +201,6 @@ fn descriptor(raw: RawDescriptor) -> Result<Descriptor, OciError> {
         digest: digest(&raw.digest)?,
         media_type: raw.media_type.unwrap_or_default(),
         size: raw.size,
-        platform: raw.platform.map(|platform| Platform {
-            os: platform.os,
-            architecture: platform.architecture,
-            variant: platform.variant.unwrap_or_default(),
-        }),
     })
 }
 
@@ -188,7 +212,7 @@ fn manifest(
     let config = descriptor(config)?;
     if !matches!(config.media_type.as_str(), OCI_CONFIG | DOCKER_CONFIG) {
         return Err(OciError::NotAnImage {
-            media_type: excerpt(&config.media_type.to_string()),
+            media_type: excerpt(&config.media_type),
         });
     }
     Ok(Document::Manifest(Manifest {

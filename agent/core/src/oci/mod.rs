@@ -8,6 +8,7 @@
 mod config;
 mod document;
 mod json;
+mod tags;
 
 #[cfg(test)]
 mod tests;
@@ -16,11 +17,11 @@ use alloc::string::String;
 use core::fmt;
 
 use crate::digest::Digest;
-use crate::platform::Platform;
 
 pub use config::{ImageConfig, ImageFacts, config};
 pub use document::{Descriptor, Document, Index, Manifest, document};
 pub use json::{Bounded, Keys};
+pub use tags::{complaint, tags};
 
 /// Largest index or manifest read, in bytes: the limit that registries themselves keep.
 pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -39,6 +40,12 @@ pub const LAYERS_MAX: usize = 1024;
 
 /// Most items of each list in a config (environment, command, labels, volumes).
 pub const ITEMS_MAX: usize = 4096;
+
+/// Largest page of a tag list read, in bytes: 1,000 tags are asked for, some registries send all they have.
+pub const TAGS_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Most tags of one page.
+pub const TAGS_MAX: usize = 50_000;
 
 /// Longest word kept of a stranger's document for a message, in characters.
 const EXCERPT_MAX: usize = 120;
@@ -115,20 +122,6 @@ pub fn excerpt(text: &str) -> String {
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(EXCERPT_MAX)
         .collect()
-}
-
-/// `os/arch[/variant]`, as far as each is there.
-pub fn platform_text(platform: &Platform) -> String {
-    let mut text = alloc::format!(
-        "{}/{}",
-        excerpt(&platform.os),
-        excerpt(&platform.architecture)
-    );
-    if !platform.variant.is_empty() {
-        text.push('/');
-        text.push_str(&excerpt(&platform.variant));
-    }
-    text
 }
 
 /// The digest in a stranger's descriptor.

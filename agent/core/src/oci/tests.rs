@@ -47,10 +47,11 @@ fn an_index_is_read_with_platforms_and_without() {
         panic!("no index");
     };
     assert_eq!(index.entries.len(), 2, "what can't be checked is no choice");
-    let platform = index.entries[0].platform.as_ref().map(platform_text);
+    let platform = index.offers[0].platform.as_ref().map(ToString::to_string);
     assert_eq!(platform.as_deref(), Some("linux/arm/v7"));
     assert!(index.entries[1].is_index());
-    assert_eq!(index.entries[1].platform, None);
+    assert_eq!(index.offers[1].platform, None);
+    assert!(index.offers[1].is_index);
 }
 
 #[test]
@@ -163,7 +164,7 @@ fn a_config_tells_what_the_image_asks_for() {
     let Ok(config) = config(text.as_bytes()) else {
         panic!("no config");
     };
-    assert_eq!(platform_text(&config.platform), "linux/arm/v7");
+    assert_eq!(config.platform.to_string(), "linux/arm/v7");
     assert_eq!(config.version.as_deref(), Some("2.0.0"));
     assert_eq!(
         config.created.map(|at| at.to_string()).as_deref(),
@@ -229,4 +230,43 @@ fn no_cut_of_a_document_and_no_changed_byte_makes_it_panic() {
 fn words_of_strangers_are_cut_and_hold_no_control_characters() {
     assert_eq!(excerpt("a\x1b[2Jb\n"), "a [2Jb ");
     assert_eq!(excerpt(&"x".repeat(500)).len(), 120);
+}
+
+#[test]
+fn an_attestation_is_known_by_its_annotation() {
+    let text = format!(
+        r#"{{"manifests":[{{"digest":"{A}","annotations":{{"vnd.docker.reference.type":"attestation-manifest"}},
+        "platform":{{"os":"windows","architecture":"amd64","os.features":["win32k"]}}}}]}}"#
+    );
+    let Ok(Document::Index(index)) = document(text.as_bytes(), "") else {
+        panic!("no index");
+    };
+    assert_eq!(index.offers[0].reference_type, "attestation-manifest");
+    assert_eq!(index.offers[0].os_features, ["win32k"]);
+}
+
+#[test]
+fn a_tag_list_keeps_what_are_tags() {
+    let read = |text: &str| tags(text.as_bytes());
+    assert_eq!(
+        read(r#"{"name":"a","tags":["1.0","../x","latest",""]}"#),
+        Ok(vec!["1.0".into(), "latest".into()])
+    );
+    assert_eq!(read(r#"{"name":"a","tags":null}"#), Ok(vec![]));
+    assert!(read("[]").is_err());
+    let many = |n: usize| format!(r#"{{"tags":[{}]}}"#, vec![r#""a""#; n].join(","));
+    assert!(read(&many(TAGS_MAX)).is_ok());
+    assert!(read(&many(TAGS_MAX + 1)).is_err());
+}
+
+#[test]
+fn a_registrys_complaint_is_short_and_plain() {
+    let read = |text: &str| complaint(text.as_bytes());
+    assert_eq!(
+        read(r#"{"errors":[{"code":"DENIED","message":"no\u001b[2J"}]}"#),
+        "no [2J"
+    );
+    assert_eq!(read(r#"{"errors":[{"code":"DENIED"}]}"#), "DENIED");
+    assert_eq!(read(r#"{"details":"x","error":"y"}"#), "");
+    assert_eq!(read("<html>"), "");
 }
