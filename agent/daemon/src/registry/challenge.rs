@@ -30,8 +30,16 @@ pub(super) enum Challenge {
 /// The challenge that is met: a token before a password, `None` when there is neither.
 pub(super) fn challenge(headers: &HeaderMap) -> Option<Challenge> {
     let mut basic = None;
-    for value in headers.get_all(WWW_AUTHENTICATE).iter().take(CHALLENGES_MAX) {
-        let Some(text) = value.to_str().ok().filter(|text| text.len() <= CHALLENGE_MAX) else {
+    for value in headers
+        .get_all(WWW_AUTHENTICATE)
+        .iter()
+        .take(CHALLENGES_MAX)
+    {
+        let Some(text) = value
+            .to_str()
+            .ok()
+            .filter(|text| text.len() <= CHALLENGE_MAX)
+        else {
             continue;
         };
         let (scheme, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));

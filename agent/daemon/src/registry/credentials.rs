@@ -64,13 +64,17 @@ impl Credentials {
 /// What the settings give for a host: credentials, or none, or why they can't be used.
 pub(super) fn read(settings: &HostSettings) -> Result<Option<Credentials>, String> {
     if let Some(user) = &settings.user {
-        let file = settings.password_file.as_deref().ok_or_else(|| {
-            format!("user = \"{user}\" needs a password_file")
-        })?;
+        let file = settings
+            .password_file
+            .as_deref()
+            .ok_or_else(|| format!("user = \"{user}\" needs a password_file"))?;
         let text = contents(file)?;
         let password = text.lines().next().unwrap_or_default();
         if password.is_empty() {
-            return Err(format!("{} is empty: its first line is the password", file.display()));
+            return Err(format!(
+                "{} is empty: its first line is the password",
+                file.display()
+            ));
         }
         return Ok(Some(Credentials::Password {
             user: user.clone(),
@@ -129,7 +133,13 @@ struct DockerAuth {
 pub(super) fn of_docker(text: &str, host: &str) -> Result<Option<Credentials>, String> {
     let config: DockerConfig = serde_json::from_str(text)
         // serde's message could quote a secret; its place is enough
-        .map_err(|error| format!("no Docker config.json (line {}, column {})", error.line(), error.column()))?;
+        .map_err(|error| {
+            format!(
+                "no Docker config.json (line {}, column {})",
+                error.line(),
+                error.column()
+            )
+        })?;
     let entry = config
         .auths
         .iter()
@@ -143,7 +153,10 @@ pub(super) fn of_docker(text: &str, host: &str) -> Result<Option<Credentials>, S
         .iter()
         .find(|(key, _)| names(key, host))
         .map(|(_, helper)| helper)
-        .or(config.store.as_ref().filter(|store| !store.is_empty() && entry.is_some()));
+        .or(config
+            .store
+            .as_ref()
+            .filter(|store| !store.is_empty() && entry.is_some()));
     if let Some(helper) = helper {
         return Err(format!(
             "credentials for {host} are kept by the helper \"{helper}\", which is not supported: log in without it, or use user and password_file"
@@ -183,7 +196,10 @@ fn names(key: &str, host: &str) -> bool {
     let bare = key
         .trim_start_matches("https://")
         .trim_start_matches("http://");
-    let bare = bare.strip_suffix("/v1/").or(bare.strip_suffix("/v2/")).unwrap_or(bare);
+    let bare = bare
+        .strip_suffix("/v1/")
+        .or(bare.strip_suffix("/v2/"))
+        .unwrap_or(bare);
     let bare = bare.trim_end_matches('/');
     let same = |a: &str| match a {
         "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),

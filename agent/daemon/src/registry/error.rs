@@ -105,6 +105,14 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Nothing is known of the release.
+    pub(super) fn without_release(error: RegistryError) -> Self {
+        Self {
+            error,
+            release: Release::default(),
+        }
+    }
+
     /// Whether the registry answered and what the track points at can't be taken: a refused
     /// candidate. Else nothing is known of the candidate, and what was known stays.
     pub fn refuses(&self) -> bool {
@@ -308,10 +316,19 @@ impl RegistryError {
     /// How long the registry wants to be left alone.
     pub fn retry_after(&self) -> Option<Millis> {
         match self {
-            Self::RateLimited { retry_after, .. } => retry_after
-                .map(|wait| Millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))),
+            Self::RateLimited { retry_after, .. } => {
+                retry_after.map(|wait| Millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)))
+            }
             _ => None,
         }
+    }
+
+    /// Whether it follows from bytes that were verified, so that it stays until the tag moves.
+    pub(super) fn is_of_content(&self) -> bool {
+        matches!(
+            self,
+            Self::NoPlatform { .. } | Self::TooDeep { .. } | Self::Malformed { .. }
+        )
     }
 
     /// Whether the host as a whole is out of order, so that asking it for something else is no use now.
@@ -326,18 +343,30 @@ impl RegistryError {
 
 fn unreachable_hint(host: &str, cause: NoAnswer, text: &str) -> String {
     match cause {
-        NoAnswer::Dns => format!("check the board's network and name servers; or the spelling of {host}"),
-        NoAnswer::Tls if text.contains("NotValidYet") || text.contains("not valid yet") || text.contains("xpired") => {
+        NoAnswer::Dns => {
+            format!("check the board's network and name servers; or the spelling of {host}")
+        }
+        NoAnswer::Tls
+            if text.contains("NotValidYet")
+                || text.contains("not valid yet")
+                || text.contains("xpired") =>
+        {
             format!("check the board's clock, then the certificate of {host}")
         }
-        NoAnswer::Tls if text.contains("InvalidContentType") || text.contains("corrupt message") => format!(
-            "it does not seem to speak TLS: in agent.toml, [[registry]] host = \"{host}\", plain_http = true, if it lies on a network of your own"
-        ),
+        NoAnswer::Tls
+            if text.contains("InvalidContentType") || text.contains("corrupt message") =>
+        {
+            format!(
+                "it does not seem to speak TLS: in agent.toml, [[registry]] host = \"{host}\", plain_http = true, if it lies on a network of your own"
+            )
+        }
         NoAnswer::Tls => format!(
             "in agent.toml, [[registry]] host = \"{host}\", ca = \"/path/of/ca.pem\" names the certificate that signed its own"
         ),
         NoAnswer::Connect | NoAnswer::Timeout | NoAnswer::Broken => {
-            format!("check the board's network and whether {host} runs; it is asked again by itself")
+            format!(
+                "check the board's network and whether {host} runs; it is asked again by itself"
+            )
         }
     }
 }

@@ -161,7 +161,12 @@ impl Registries {
         let answer = state
             .resolve(&host, reference, track, board, round, &clock)
             .await;
-        state.note(&host, Some(round), &clock, answer.as_ref().err().map(|f| &f.error));
+        state.note(
+            &host,
+            Some(round),
+            &clock,
+            answer.as_ref().err().map(|f| &f.error),
+        );
         answer
     }
 
@@ -215,10 +220,14 @@ impl Inner {
         if let Some(host) = self.hosts.borrow().get(name) {
             return Rc::clone(host);
         }
-        let settings = self.settings.get(name).cloned().unwrap_or_else(|| HostSettings {
-            host: name.to_owned(),
-            ..HostSettings::default()
-        });
+        let settings = self
+            .settings
+            .get(name)
+            .cloned()
+            .unwrap_or_else(|| HostSettings {
+                host: name.to_owned(),
+                ..HostSettings::default()
+            });
         let transport = Rc::clone(
             self.transports
                 .borrow_mut()
