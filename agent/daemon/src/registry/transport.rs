@@ -234,9 +234,14 @@ fn lost(error: &ClientError) -> Lost {
         }
         if let Some(io) = error.downcast_ref::<io::Error>()
             && io.kind() == io::ErrorKind::TimedOut
+            && cause == NoAnswer::Connect
         {
             cause = NoAnswer::Timeout;
             text = "connecting took too long".to_owned();
+        }
+        // tokio-rustls's words for a server that hung up on a greeting it did not understand
+        if error.to_string() == "tls handshake eof" {
+            cause = NoAnswer::Tls;
         }
         // hyper-util's word for a failed look-up; a test holds it to that
         if error.to_string() == "dns error" {
