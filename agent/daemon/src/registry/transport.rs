@@ -111,7 +111,8 @@ impl Transport {
             return Err(Lost::TooLarge { limit });
         }
         let end = Instant::now() + self.timeouts.body;
-        let mut bytes = Vec::new();
+        // Memory that is not written to costs nothing: no growing by doubling where the length is known.
+        let mut bytes = Vec::with_capacity(usize::try_from(announced).unwrap_or(limit).min(limit));
         loop {
             let pause = Instant::now() + self.timeouts.stall;
             let frame = match timeout_at(pause.min(end), body.frame()).await {

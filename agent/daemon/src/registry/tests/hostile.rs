@@ -273,3 +273,28 @@ async fn a_tag_list_that_leads_elsewhere_is_not_followed() {
     );
     assert_eq!(elsewhere.take().len(), 0);
 }
+
+#[tokio::test]
+async fn a_server_that_hangs_up_after_each_answer_is_asked_on_a_new_connection() {
+    let digest = Arc::new(std::sync::OnceLock::new());
+    let named = Arc::clone(&digest);
+    let fake = Fake::bent(move |request| {
+        let digest: Digest = *named.get().expect("an image was put in");
+        (request.method == "HEAD").then(|| {
+            Reply::act(move |stream| {
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 200 x\r\ncontent-length: 0\r\ndocker-content-digest: {digest}\r\n\r\n"
+                );
+            })
+        })
+    });
+    let image = fake.put(|store| store.image(ARM, "a"));
+    digest.set(image.digest).expect("set once");
+    let host = &fake.server.authority;
+    let mut board = Board::of(host);
+    for _ in 0..5 {
+        board.tag(host, "1").await.expect("resolved");
+        board.next();
+    }
+}

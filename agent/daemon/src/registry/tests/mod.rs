@@ -2,12 +2,14 @@
 
 mod access;
 mod candidate;
+mod choice;
 mod fake;
 mod hostile;
 mod parsing;
 mod pause;
 mod real;
 mod server;
+mod settings;
 mod tls;
 
 use std::rc::Rc;
