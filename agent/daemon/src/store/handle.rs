@@ -1,5 +1,6 @@
 //! The store's door for the loop: writes go to one thread, one after the other, and answer by a future.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use titania_core::time::Timestamp;
 use super::error::StoreError;
 use super::records::Loaded;
 use super::sequence::Sequence;
-use super::{history, instance, records};
+use super::{history, instance, records, sequence};
 use crate::workers::Worker;
 
 /// The files of one state folder. Cheap to clone.
@@ -27,7 +28,8 @@ impl Store {
     /// # Errors
     /// No thread could be started.
     pub fn new(state: PathBuf) -> Result<Self, StoreError> {
-        let writer = Worker::start("store").map_err(StoreError::io("start a thread for", &state))?;
+        let writer =
+            Worker::start("store").map_err(StoreError::io("start a thread for", &state))?;
         Ok(Self {
             state: state.into(),
             writer,
@@ -85,7 +87,8 @@ impl Store {
     /// # Errors
     /// The disk refuses; it may be appended later from the record, which holds the last outcome.
     pub async fn append_history(&self, outcome: Outcome) -> Result<bool, StoreError> {
-        self.run(move |state| history::append(state, &outcome)).await
+        self.run(move |state| history::append(state, &outcome))
+            .await
     }
 
     /// Lines of one app or of all, newest first, that ended before `before`; at most `limit`.
@@ -123,6 +126,14 @@ impl Store {
     /// # Errors
     /// The file can't be read or written.
     pub async fn sequence(&self, now: Timestamp) -> Result<Sequence, StoreError> {
-        self.run(move |state| Sequence::open(state, now)).await
+        Sequence::open(self, now).await
+    }
+
+    /// Reserves a block of numbers.
+    ///
+    /// # Errors
+    /// As [`sequence::reserve`].
+    pub(super) async fn reserve_numbers(&self, now: Timestamp) -> Result<Range<u64>, StoreError> {
+        self.run(move |state| sequence::reserve(state, now)).await
     }
 }
