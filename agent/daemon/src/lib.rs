@@ -10,7 +10,7 @@ pub mod reconcile;
 pub mod registry;
 pub mod report;
 pub mod store;
-//pub mod volumes;
+pub mod volumes;
 pub mod workers;
 
 #[cfg(test)]

@@ -137,10 +137,7 @@ impl VolumesError {
     }
 
     /// A failed call of the standard library.
-    pub(super) fn std(
-        act: &'static str,
-        path: impl AsRef<Path>,
-    ) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn std(act: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         let path = path.as_ref().to_owned();
         move |error| Self::Io { act, path, error }
     }
@@ -184,16 +181,16 @@ impl VolumesError {
             Self::NoForkFile { app, generation } => format!(
                 "bring back state/{generation}.json of {app}, or let the next update make a new fork"
             ),
-            Self::NoParent { app, parent } => format!(
-                "bring back the folder state/{parent} of {app}, as it was, from a copy"
-            ),
+            Self::NoParent { app, parent } => {
+                format!("bring back the folder state/{parent} of {app}, as it was, from a copy")
+            }
             Self::TooDeep { .. } => "flatten the folders inside the volume".to_owned(),
             Self::TooMany { path, .. } => {
                 format!("find out what fills {} and remove it", path.display())
             }
-            Self::SeedTooLarge { path, .. } => format!(
-                "put what {path} shall hold into its volume by hand before the first start"
-            ),
+            Self::SeedTooLarge { path, .. } => {
+                format!("put what {path} shall hold into its volume by hand before the first start")
+            }
             Self::PoolEmpty => "give the app a uid of its own: user = <number>".to_owned(),
             Self::NoAnswer { .. } => "look at the disks: one of them hangs".to_owned(),
             Self::Marked { .. } | Self::Cancelled | Self::BadSeed { .. } => String::new(),
@@ -268,7 +265,11 @@ impl fmt::Display for VolumesError {
                 path.display()
             ),
             Self::TooMany { path, entries_max } => {
-                write!(f, "{} holds more than {entries_max} entries", path.display())
+                write!(
+                    f,
+                    "{} holds more than {entries_max} entries",
+                    path.display()
+                )
             }
             Self::SeedTooLarge { path, bytes_max } => write!(
                 f,

@@ -372,11 +372,7 @@ impl Volumes {
     ///
     /// # Errors
     /// It can't be read.
-    pub async fn size(
-        &self,
-        app: &AppName,
-        generation: Generation,
-    ) -> Result<Size, VolumesError> {
+    pub async fn size(&self, app: &AppName, generation: Generation) -> Result<Size, VolumesError> {
         let place = self.place(app);
         self.long(move |cancel| size::of_fork(&place, generation, cancel))
             .await
@@ -386,11 +382,7 @@ impl Volumes {
     ///
     /// # Errors
     /// The disk refuses; what is left is unfinished, and goes the next time.
-    pub async fn prune(
-        &self,
-        app: &AppName,
-        forks: Vec<Generation>,
-    ) -> Result<(), VolumesError> {
+    pub async fn prune(&self, app: &AppName, forks: Vec<Generation>) -> Result<(), VolumesError> {
         let place = self.place(app);
         self.long(move |cancel| prune::prune(&place, &forks, cancel))
             .await

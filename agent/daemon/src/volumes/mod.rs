@@ -13,6 +13,7 @@
 //! `<root>/<app>/data.<key>.{owning,seeding,seeded}`, which no key can clash with. `<app>/`, `state/` and `data/`
 //! are root's, 0711, because what lies in them decides what runs; forks and volumes are 0700 and the app's.
 
+mod bytes;
 mod copy;
 mod error;
 mod files;
@@ -20,6 +21,7 @@ mod forks;
 mod handle;
 mod lock;
 mod mounted;
+mod notes;
 mod own;
 mod paths;
 mod prune;
@@ -29,12 +31,15 @@ mod size;
 mod space;
 mod tree;
 mod uids;
+mod unpack;
 
 pub use copy::Copied;
 pub use error::{Absence, MissingSource, VolumesError};
 pub use handle::{QUICK_SECONDS_MAX, Volumes};
+pub use mounted::Unmounted;
+pub use notes::Notes;
 pub use own::Owned;
 pub use paths::{Mount, System, host_owner, key};
-pub use root::RootState;
+pub use root::{RootState, WhyMissing};
 pub use seed::{Feeder, Seed, SeedStream, pipe};
 pub use size::Size;
