@@ -79,7 +79,7 @@ fn begin(w: &World) -> Decision {
     if let Candidate::Refused(refusal) = &w.candidate
         && !target::is_remembered(w, refusal)
     {
-        return Do(Step::Write(Box::new(Change::Refuse(Box::new(refusal.clone())))));
+        return Do(Step::Write(Box::new(Change::Refuse(refusal.clone()))));
     }
     let (spec, trigger) = match target::next(w) {
         Ok(next) => next,
