@@ -74,6 +74,18 @@ impl Exits {
         }
     }
 
+    /// This run is about to remove it, down as it is.
+    pub fn own_removal(&mut self, id: &str) {
+        if self.connected {
+            self.watched.entry(id.to_string()).or_default().own_stop = true;
+        }
+    }
+
+    /// The engine refused its start: nothing will be told of it.
+    pub fn refused(&mut self, id: &str) {
+        self.watched.remove(id);
+    }
+
     /// A signal was sent to it. Tells whether by somebody else.
     pub fn killed(&mut self, id: &str) -> bool {
         match self.watched.get_mut(id) {
