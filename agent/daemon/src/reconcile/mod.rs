@@ -1,1 +1,5 @@
-//! To be furnished.
+//! The loop: observe, decide, perform one step.
+
+pub mod document;
+pub mod probes;
+pub mod words;
