@@ -78,7 +78,7 @@ impl Trial {
         spent: Millis,
     ) -> Self {
         let mut trial = Self {
-            stays_up,
+            stays_up: false,
             interval: Millis(0),
             retries: 0,
             start_period: Millis(0),
@@ -97,12 +97,13 @@ impl Trial {
             ever_yes: false,
             said_no: false,
         };
-        trial.judge_by(rule);
+        trial.judge_by(rule, stays_up);
         trial
     }
 
-    /// Judges by other times from now on; what was heard stays heard.
-    pub fn judge_by(&mut self, rule: &definition::Health) {
+    /// Judges by another rule from now on; what was heard stays heard.
+    pub fn judge_by(&mut self, rule: &definition::Health, stays_up: bool) {
+        self.stays_up = stays_up;
         self.interval = Millis(rule.interval.0.max(1));
         self.retries = rule.retries.max(1);
         self.start_period = rule.start_period;
@@ -168,20 +169,17 @@ impl Trial {
 
     /// Health for `decide`.
     pub fn health(&self, now: Moment) -> Health {
-        let up = now.since(self.started);
-        let (settled, healthy) = if self.stays_up {
-            (up >= self.settle, up >= STAYS_UP)
+        let healthy = if self.stays_up {
+            now >= self.started.after(STAYS_UP)
         } else {
-            (self.settled, self.passing_since.is_some())
+            self.passing_since.is_some()
         };
         if self.noes >= self.retries {
             Health::Unhealthy
-        } else if settled {
+        } else if self.has_settled(now) {
             Health::Settled
         } else if now >= self.late_at() {
-            Health::Late {
-                said_no: self.said_no,
-            }
+            Health::Late { said_no: self.said_no }
         } else if healthy {
             Health::Healthy
         } else {
@@ -232,14 +230,17 @@ impl Trial {
         let stages = [
             self.stays_up.then(|| self.started.after(STAYS_UP)),
             self.stays_up.then(|| self.started.after(self.settle)),
-            (!self.settled).then(|| self.late_at()),
+            (!self.has_settled(now)).then(|| self.late_at()),
         ];
         stages.into_iter().flatten().filter(|at| *at > now).min()
     }
 
+    fn has_settled(&self, now: Moment) -> bool {
+        if self.stays_up { now >= self.started.after(self.settle) } else { self.settled }
+    }
+
     fn late_at(&self) -> Moment {
-        self.since
-            .after(Millis(self.deadline.0.saturating_sub(self.spent.0)))
+        self.since.after(Millis(self.deadline.0.saturating_sub(self.spent.0)))
     }
 }
 

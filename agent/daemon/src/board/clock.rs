@@ -27,11 +27,7 @@ pub fn moment() -> Moment {
 /// Now, on the wall clock.
 pub fn wall() -> Timestamp {
     let now = clock_gettime(ClockId::Realtime);
-    Timestamp(
-        now.tv_sec
-            .saturating_mul(1000)
-            .saturating_add(now.tv_nsec / 1_000_000),
-    )
+    Timestamp(now.tv_sec.saturating_mul(1000).saturating_add(now.tv_nsec / 1_000_000))
 }
 
 /// This boot's id; empty where there is no procfs.
@@ -57,13 +53,18 @@ fn judge(wall: Timestamp, timesyncd: &Path) -> bool {
 /// Milliseconds since local midnight.
 pub fn of_day() -> Millis {
     let now = jiff::Zoned::now();
-    let seconds = i64::from(now.hour()) * 3600 + i64::from(now.minute()) * 60 + i64::from(now.second());
-    Millis(u64::try_from(seconds).unwrap_or(0) * 1000 + u64::try_from(now.millisecond()).unwrap_or(0))
+    let seconds =
+        i64::from(now.hour()) * 3600 + i64::from(now.minute()) * 60 + i64::from(now.second());
+    Millis(
+        u64::try_from(seconds).unwrap_or(0) * 1000 + u64::try_from(now.millisecond()).unwrap_or(0),
+    )
 }
 
 /// The wall-clock time of a moment, as the clocks stand now.
 pub fn wall_of(at: Moment) -> Timestamp {
     let (now, wall) = (moment(), wall());
-    let ahead = i64::try_from(at.0).unwrap_or(i64::MAX).saturating_sub(i64::try_from(now.0).unwrap_or(i64::MAX));
+    let ahead = i64::try_from(at.0)
+        .unwrap_or(i64::MAX)
+        .saturating_sub(i64::try_from(now.0).unwrap_or(i64::MAX));
     Timestamp(wall.0.saturating_add(ahead))
 }

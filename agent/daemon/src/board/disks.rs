@@ -16,9 +16,7 @@ pub struct Place {
 /// Bytes that the agent itself could still write at `path` (`f_bavail`; root also has `f_bfree`, which
 /// is kept for the system). `None` where nothing can be asked.
 pub fn free_bytes(path: &Path) -> Option<u64> {
-    let found = path
-        .ancestors()
-        .find_map(|folder| rustix::fs::statvfs(folder).ok())?;
+    let found = path.ancestors().find_map(|folder| rustix::fs::statvfs(folder).ok())?;
     Some(found.f_bavail.saturating_mul(found.f_frsize))
 }
 

@@ -74,7 +74,10 @@ pub fn reload(before: &InForce, at: Timestamp) -> InForce {
     if before.unusable.is_none() {
         let (old, new) = (&before.settings, &mut now.settings);
         if old.paths != new.paths || old.engine != new.engine || old.board != new.board {
-            log::warn!("[paths], [engine] and [board] in {} changed: they take effect when the agent is restarted", before.config.display());
+            log::warn!(
+                "[paths], [engine] and [board] in {} changed: they take effect when the agent is restarted",
+                before.config.display()
+            );
         }
         new.paths = old.paths.clone();
         new.engine = old.engine.clone();
@@ -110,13 +113,7 @@ fn read(config: &Path, before: Option<&InForce>, at: Timestamp) -> InForce {
         apps.insert(name, app);
     }
     settle_clashes(&mut apps, before, at, &mut errors);
-    InForce {
-        config: config.to_owned(),
-        settings,
-        unusable,
-        apps,
-        errors,
-    }
+    InForce { config: config.to_owned(), settings, unusable, apps, errors }
 }
 
 fn read_settings(
@@ -145,7 +142,10 @@ fn read_settings(
                 Code::ConfigInvalid,
                 Class::Config,
                 format!("the settings can't be used, so no app is touched: {place}"),
-                format!("mend it, try `agentd --config {} --check-config`, then restart the agent", config.display()),
+                format!(
+                    "mend it, try `agentd --config {} --check-config`, then restart the agent",
+                    config.display()
+                ),
                 at,
             );
             (rest.unwrap_or_else(salvage::defaults), Some(reason))
@@ -169,13 +169,8 @@ fn read_app(
     });
     match parsed {
         Ok((text, definition, env)) => {
-            let app = AppFile {
-                file,
-                definition: Some(Arc::new(definition)),
-                env,
-                error: None,
-                text,
-            };
+            let app =
+                AppFile { file, definition: Some(Arc::new(definition)), env, error: None, text };
             (app, Vec::new())
         }
         Err(faults) => (kept(file, last, faults.first(), at), faults),
@@ -183,7 +178,12 @@ fn read_app(
 }
 
 /// The last good definition stays in force.
-fn kept(file: String, last: Option<&AppFile>, fault: Option<&ConfigError>, at: Timestamp) -> AppFile {
+fn kept(
+    file: String,
+    last: Option<&AppFile>,
+    fault: Option<&ConfigError>,
+    at: Timestamp,
+) -> AppFile {
     let error = fault.map(|fault| {
         let message = format!("{}:{}:{}: {}", fault.file, fault.line, fault.column, fault.message);
         Reason::new(Code::ConfigInvalid, Class::Config, message, fault.hint.clone(), at)

@@ -84,11 +84,7 @@ fn fit(text: &str) -> String {
 /// The text of a small file of the system, cut at [`SHORT_BYTES_MAX`]; `None` when it can't be read.
 pub fn read_short(path: &Path) -> Option<String> {
     let mut bytes = Vec::new();
-    File::open(path)
-        .ok()?
-        .take(SHORT_BYTES_MAX)
-        .read_to_end(&mut bytes)
-        .ok()?;
+    File::open(path).ok()?.take(SHORT_BYTES_MAX).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 

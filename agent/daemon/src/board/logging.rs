@@ -21,10 +21,7 @@ struct Logger {
 /// Starts logging. Called once, first thing in main; a second call does nothing.
 pub fn start() {
     let asked = std::env::var(LEVEL).ok();
-    let level = asked
-        .as_deref()
-        .and_then(|word| word.parse().ok())
-        .unwrap_or(LevelFilter::Info);
+    let level = asked.as_deref().and_then(|word| word.parse().ok()).unwrap_or(LevelFilter::Info);
     // Under systemd stderr is the journal's stream; a journal that does not listen is no reason to be silent.
     let journal = connected_to_journal()
         .then(|| JournalLog::new().ok())
@@ -105,12 +102,8 @@ fn line(record: &Record<'_>) -> String {
         Level::Trace => "trace",
     };
     // One message is one line, whatever a stranger's bytes have in them.
-    let message: String = record
-        .args()
-        .to_string()
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let message: String =
+        record.args().to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     format!("{level}: {message}{}\n", fields.0)
 }
 
@@ -146,10 +139,7 @@ mod tests {
 
     #[test]
     fn libraries_are_kept_to_warnings() {
-        let logger = Logger {
-            level: LevelFilter::Trace,
-            journal: None,
-        };
+        let logger = Logger { level: LevelFilter::Trace, journal: None };
         let says = |target, level| {
             logger.enabled(&Metadata::builder().target(target).level(level).build())
         };

@@ -24,9 +24,7 @@ pub fn read(disks: Vec<Disk>) -> Metrics {
         schema: 1,
         at: clock::wall(),
         uptime_ms: Millis(clock::moment().0),
-        load: System::load_average()
-            .ok()
-            .map(|load| [load.one, load.five, load.fifteen]),
+        load: System::load_average().ok().map(|load| [load.one, load.five, load.fifteen]),
         memory: memory(),
         disks,
         temperature_c: temperature(),
@@ -54,22 +52,16 @@ fn temperature() -> Option<f64> {
         .filter_map(|one| Some((one.label(), one.temperature()?)))
         .filter(|(_, degrees)| degrees.is_finite())
         .collect();
-    let own = PROCESSOR
-        .iter()
-        .find_map(|name| read.iter().find(|(label, _)| label.contains(name)));
+    let own = PROCESSOR.iter().find_map(|name| read.iter().find(|(label, _)| label.contains(name)));
     let hottest = read.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-    own.or(hottest)
-        .map(|(_, degrees)| (f64::from(*degrees) * 10.0).round() / 10.0)
+    own.or(hottest).map(|(_, degrees)| (f64::from(*degrees) * 10.0).round() / 10.0)
 }
 
 /// Under-voltage and slowing down, each now (bits 0; 1, 2, 3) and since boot (bits 16; 17, 18, 19).
 fn throttled(text: &str) -> Option<(Flag, Flag)> {
     let text = text.trim();
     let bits = u32::from_str_radix(text.strip_prefix("0x").unwrap_or(text), 16).ok()?;
-    let flag = |now: u32| Flag {
-        now: bits & now != 0,
-        since_boot: bits & (now << 16) != 0,
-    };
+    let flag = |now: u32| Flag { now: bits & now != 0, since_boot: bits & (now << 16) != 0 };
     Some((flag(0b0001), flag(0b1110)))
 }
 

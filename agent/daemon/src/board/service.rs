@@ -55,10 +55,7 @@ impl Watchdog {
 
     fn new(allowed: Option<Duration>) -> Self {
         let half = |span: Duration| Millis(u64::try_from(span.as_millis() / 2).unwrap_or(u64::MAX));
-        Self {
-            every: allowed.map(half),
-            fed: Moment(0),
-        }
+        Self { every: allowed.map(half), fed: Moment(0) }
     }
 
     /// When it must be fed next: the loop sleeps no longer than that. `None`: never.

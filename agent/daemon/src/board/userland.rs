@@ -28,10 +28,7 @@ impl Userland {
     /// Looks around.
     pub fn look() -> Self {
         Self {
-            kernel: rustix::system::uname()
-                .machine()
-                .to_string_lossy()
-                .into_owned(),
+            kernel: rustix::system::uname().machine().to_string_lossy().into_owned(),
             // There where foreign architectures were added; the first line is the native one (dpkg(1)).
             dpkg: read_short(Path::new("/var/lib/dpkg/arch"))
                 .and_then(|text| text.lines().next().map(|line| line.trim().to_owned()))
@@ -56,11 +53,7 @@ impl Userland {
 
 fn own_elf() -> Option<Elf> {
     let mut head = Vec::new();
-    File::open("/proc/self/exe")
-        .ok()?
-        .take(ELF_HEAD)
-        .read_to_end(&mut head)
-        .ok()?;
+    File::open("/proc/self/exe").ok()?.take(ELF_HEAD).read_to_end(&mut head).ok()?;
     Elf::read(&head)
 }
 

@@ -151,7 +151,7 @@ impl View<'_> {
             return AppState::Unknown;
         }
         let is_well = self.health == HealthState::Healthy && world.record.proven;
-        let is_well = is_well && self.crash_loop.is_none();
+        let is_well = is_well && self.crash_loop.is_none() && !self.has_no_way_back();
         let moves = match self.decision {
             Decision::Blocked(..) => return AppState::Blocked,
             Decision::Do(_) => true,
@@ -170,6 +170,10 @@ impl View<'_> {
             (false, _) if is_held => AppState::Held,
             (false, _) => self.state_while_down(),
         }
+    }
+
+    fn has_no_way_back(&self) -> bool {
+        matches!(self.decision, Decision::Wait(Why::NoWayBack(_), _))
     }
 
     /// It shall run, does not, and nothing blocks it: it would start, or there is nothing that may.
@@ -202,6 +206,7 @@ impl View<'_> {
             AppState::Stopped => words::reason(self.app, world, &Why::Stopped),
             AppState::Orphaned => words::reason(self.app, world, &Why::Orphaned),
             AppState::Unknown => barrier().or(why),
+            AppState::Degraded if self.has_no_way_back() => why,
             AppState::Degraded => self
                 .crash_loop
                 .cloned()

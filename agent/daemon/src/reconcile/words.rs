@@ -24,9 +24,8 @@ pub fn release(release: &Release) -> String {
 
 /// Why there is no step, as a reason; `None` where nothing is wrong.
 pub fn reason(app: &AppName, world: &World, why: &Why) -> Option<Reason> {
-    let say = |code, class, message: String, hint: String| {
-        Some(world.reason(code, class, message, hint))
-    };
+    let say =
+        |code, class, message: String, hint: String| Some(world.reason(code, class, message, hint));
     match why {
         Why::Steady | Why::Probation => None,
         Why::NoCandidate if world.record.current.is_some() => None,
@@ -59,7 +58,10 @@ pub fn reason(app: &AppName, world: &World, why: &Why) -> Option<Reason> {
         Why::NoWayBack(reason) => say(
             Code::ImageMissing,
             Class::Environment,
-            format!("the new release fails ({}), and the old one's image is gone here and in its registry", reason.message),
+            format!(
+                "the new release fails ({}), and the old one's image is gone here and in its registry",
+                reason.message
+            ),
             image_hint(world),
         ),
         Why::ImageMissing => say(
@@ -84,15 +86,18 @@ fn quarantined(app: &AppName, world: &World) -> Option<Reason> {
     let Candidate::Known(spec) = &world.candidate else {
         return None;
     };
-    let entry = world
-        .record
-        .quarantine
-        .iter()
-        .find(|entry| Some(entry.config) == spec.release.config && entry.definition == spec.hash)?;
+    let entry =
+        world.record.quarantine.iter().find(|entry| {
+            Some(entry.config) == spec.release.config && entry.definition == spec.hash
+        })?;
     Some(Reason::new(
         Code::Quarantined,
         entry.reason.class,
-        format!("{} failed before and is not tried again: {}", release(&spec.release), entry.reason.message),
+        format!(
+            "{} failed before and is not tried again: {}",
+            release(&spec.release),
+            entry.reason.message
+        ),
         format!("push a corrected release, or try it once more: agentctl retry {app}"),
         entry.at,
     ))
@@ -176,7 +181,7 @@ pub fn awaits(code: Code) -> WaitingFor {
 }
 
 /// When things come by themselves, as the clocks stand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Times<'a> {
     /// The registry is asked next.
     pub poll: Option<Moment>,
@@ -188,11 +193,8 @@ pub struct Times<'a> {
 
 /// What comes next by itself, when, and what it waits for.
 pub fn next(world: &World, decision: &Decision, times: Times<'_>) -> Next {
-    let make = |act, at: Option<Moment>, waiting_for| Next {
-        act,
-        at: at.map(times.wall),
-        waiting_for,
-    };
+    let make =
+        |act, at: Option<Moment>, waiting_for| Next { act, at: at.map(times.wall), waiting_for };
     let poll = |waiting_for| match times.poll {
         Some(at) => make(Act::Poll, Some(at), waiting_for),
         None => make(Act::None, None, waiting_for),
@@ -244,7 +246,12 @@ pub const fn level(kind: EventType) -> Level {
 }
 
 /// An event for a person, one line. `what` is the release it is about.
-pub fn event(kind: EventType, app: Option<&AppName>, what: Option<&Release>, why: Option<&Reason>) -> String {
+pub fn event(
+    kind: EventType,
+    app: Option<&AppName>,
+    what: Option<&Release>,
+    why: Option<&Reason>,
+) -> String {
     let to = what.map(|what| format!(" {}", release(what))).unwrap_or_default();
     let done = match kind {
         EventType::AgentStarted => "the agent has started".to_owned(),
@@ -253,7 +260,9 @@ pub fn event(kind: EventType, app: Option<&AppName>, what: Option<&Release>, why
         EventType::UpdateStarted => format!("the update to{to} begins"),
         EventType::UpdateCommitted => format!("release{to} is proven and current"),
         EventType::UpdateRolledBack => format!("release{to} failed, the old one runs again"),
-        EventType::UpdateInconclusive => format!("the try of{to} ended without a verdict, the old one runs"),
+        EventType::UpdateInconclusive => {
+            format!("the try of{to} ended without a verdict, the old one runs")
+        }
         EventType::UpdateRefused => format!("release{to} is not taken"),
         EventType::UpdateAbandoned => format!("the update to{to} is no longer wanted"),
         EventType::ReleaseQuarantined => format!("release{to} is not tried again by itself"),
@@ -264,7 +273,9 @@ pub fn event(kind: EventType, app: Option<&AppName>, what: Option<&Release>, why
         EventType::AppUnhealthy => "no longer healthy".to_owned(),
         EventType::AppRecovered => "healthy again".to_owned(),
         EventType::AppStopped => "stopped".to_owned(),
-        EventType::AppPutRight => "was started, stopped or removed by another hand, and is put right".to_owned(),
+        EventType::AppPutRight => {
+            "was started, stopped or removed by another hand, and is put right".to_owned()
+        }
         EventType::AppBlocked => "can't run".to_owned(),
         EventType::AppUnblocked => "can run again".to_owned(),
         EventType::AppOrphaned => "its definition file is gone: stopped, and kept".to_owned(),
@@ -277,9 +288,13 @@ pub fn event(kind: EventType, app: Option<&AppName>, what: Option<&Release>, why
         EventType::EngineBack => "the engine answers again".to_owned(),
         EventType::ConfigError => "a file of settings or definitions is at fault".to_owned(),
         EventType::ConfigOk => "all files of settings and definitions are well again".to_owned(),
-        EventType::StateRestored => "its record was lost and brought forward from marks and containers".to_owned(),
+        EventType::StateRestored => {
+            "its record was lost and brought forward from marks and containers".to_owned()
+        }
         EventType::BoardIdConflict => "another board uses this one's id at the broker".to_owned(),
-        EventType::EventsDropped => "events were dropped: too many while the broker was away".to_owned(),
+        EventType::EventsDropped => {
+            "events were dropped: too many while the broker was away".to_owned()
+        }
         EventType::StopStuck => "its container can't be stopped".to_owned(),
     };
     let of = app.map(|app| format!("{app}: ")).unwrap_or_default();

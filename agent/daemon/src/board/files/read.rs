@@ -34,10 +34,9 @@ pub fn settings_texts(config: &Path) -> (Vec<Text>, Vec<ConfigError>) {
     for (place, file) in files.into_iter().enumerate() {
         let shown = file.display().to_string();
         match open(&file) {
-            Err(error) if place == 0 && error.kind() == io::ErrorKind::NotFound => texts.push(Text {
-                file: shown,
-                text: String::new(),
-            }),
+            Err(error) if place == 0 && error.kind() == io::ErrorKind::NotFound => {
+                texts.push(Text { file: shown, text: String::new() })
+            }
             _ => match text(&file) {
                 Ok(text) => texts.push(Text { file: shown, text }),
                 Err(found) => faults.extend(found),
@@ -61,12 +60,15 @@ pub fn list(folder: &Path, most: usize, faults: &mut Vec<ConfigError>) -> Vec<Pa
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|end| end == "toml"))
         // An editor's own files: `.wallet.toml.swp` ends otherwise, `.#wallet.toml` is a link.
-        .filter(|path| !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")))
+        .filter(|path| {
+            !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+        })
         .take(most + 1)
         .collect();
     files.sort();
     if files.len() > most {
-        let message = format!("more than {most} files; those after the first {most} read are left out");
+        let message =
+            format!("more than {most} files; those after the first {most} read are left out");
         faults.push(fault(folder, message, "remove what is not needed"));
         files.truncate(most);
     }
@@ -78,9 +80,8 @@ pub fn list(folder: &Path, most: usize, faults: &mut Vec<ConfigError>) -> Vec<Pa
 /// # Errors
 /// One fault, when it can't be read, is no regular file, is too long or no UTF-8.
 pub fn text(path: &Path) -> Result<String, Vec<ConfigError>> {
-    let bytes = open(path)
-        .and_then(|file| bytes(&file))
-        .map_err(|error| vec![unreadable(path, &error)])?;
+    let bytes =
+        open(path).and_then(|file| bytes(&file)).map_err(|error| vec![unreadable(path, &error)])?;
     titania_config::text(&path.display().to_string(), &bytes)
         .map(str::to_owned)
         .map_err(|fault| vec![fault])
@@ -95,7 +96,8 @@ pub fn env(path: &Path) -> Result<BTreeMap<String, String>, Vec<ConfigError>> {
     let file = open(path).map_err(|error| vec![unreadable(path, &error)])?;
     let mode = file.metadata().map_or(OTHERS, |found| found.mode()) & 0o7777;
     if mode & OTHERS != 0 {
-        let message = format!("the env file's mode is {mode:04o}: everybody on the board can get at it");
+        let message =
+            format!("the env file's mode is {mode:04o}: everybody on the board can get at it");
         return Err(vec![fault(path, message, &format!("chmod o= {shown}"))]);
     }
     let bytes = bytes(&file).map_err(|error| vec![unreadable(path, &error)])?;

@@ -13,14 +13,9 @@ const NEEDED: [&str; 2] = ["paths", "engine"];
 /// # Errors
 /// All faults of all files.
 pub fn parse(texts: &[Text]) -> Result<Settings, Vec<ConfigError>> {
-    let (file, text) = texts
-        .first()
-        .map_or(("agent.toml", ""), |first| (&first.file, &first.text));
-    let dropins: Vec<(&str, &str)> = texts
-        .iter()
-        .skip(1)
-        .map(|one| (one.file.as_str(), one.text.as_str()))
-        .collect();
+    let (file, text) = texts.first().map_or(("agent.toml", ""), |first| (&first.file, &first.text));
+    let dropins: Vec<(&str, &str)> =
+        texts.iter().skip(1).map(|one| (one.file.as_str(), one.text.as_str())).collect();
     titania_config::settings(file, text, &dropins)
 }
 
@@ -106,16 +101,18 @@ mod tests {
     #[test]
     fn a_table_at_fault_is_left_out_and_the_places_of_the_rest_stay() {
         let text = "poll = \"1m\"\n[mqtt]\nurl = \"nonsense\"\n[disk]\nkeep = 2\n";
+        assert_eq!(leave_out(text, &[3]).as_deref(), Some("poll = \"1m\"\n\n\n[disk]\nkeep = 2\n"));
         assert_eq!(
-            leave_out(text, &[3]).as_deref(),
-            Some("poll = \"1m\"\n\n\n[disk]\nkeep = 2\n")
+            leave_out(text, &[1]).as_deref(),
+            Some("\n[mqtt]\nurl = \"nonsense\"\n[disk]\nkeep = 2\n")
         );
-        assert_eq!(leave_out(text, &[1]).as_deref(), Some("\n[mqtt]\nurl = \"nonsense\"\n[disk]\nkeep = 2\n"));
     }
 
     #[test]
     fn a_table_that_says_where_things_lie_is_never_left_out() {
-        for text in ["[paths]\nstate = 1\n", " [ engine ]\nsocket = 1\n", "poll = 1\npaths.state = 1\n"] {
+        for text in
+            ["[paths]\nstate = 1\n", " [ engine ]\nsocket = 1\n", "poll = 1\npaths.state = 1\n"]
+        {
             assert_eq!(leave_out(text, &[2]), None, "{text}");
         }
     }

@@ -7,7 +7,8 @@ struct Root(PathBuf);
 
 impl Root {
     fn with(name: &str, files: &[(&str, &str)]) -> Self {
-        let root = std::env::temp_dir().join(format!("titania-identity-{}-{name}", std::process::id()));
+        let root =
+            std::env::temp_dir().join(format!("titania-identity-{}-{name}", std::process::id()));
         for (path, text) in files {
             let path = root.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();

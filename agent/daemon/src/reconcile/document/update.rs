@@ -11,10 +11,8 @@ use super::View;
 pub(super) fn update(view: &View<'_>) -> Option<UpdateStatus> {
     let intent = view.world.record.intent.as_ref()?;
     let id = view.app.container(intent.generation);
-    let before = view
-        .before
-        .and_then(|before| before.update.as_ref())
-        .filter(|before| before.id == id);
+    let before =
+        view.before.and_then(|before| before.update.as_ref()).filter(|before| before.id == id);
     let step = step(view, intent)
         .or_else(|| before.map(|before| before.step))
         .unwrap_or(StepName::Reserve);

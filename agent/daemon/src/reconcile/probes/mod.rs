@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use titania_core::definition::{self, OWN_NETWORK, ProbeRule};
+use titania_core::definition::{self, ProbeRule};
 use titania_core::names::{AppName, StartedAt};
 use titania_core::probation::{Answer, Trial, stays_up};
 use titania_core::status::HealthState;
@@ -93,11 +93,7 @@ impl<E: Inside + 'static> Probes<E> {
     /// No watch yet. The receiver hears an app's name whenever its health, or how it is shown, changed.
     pub fn new(inside: E) -> (Self, mpsc::UnboundedReceiver<AppName>) {
         let (news, heard) = mpsc::unbounded_channel();
-        let probes = Self {
-            inside: Rc::new(inside),
-            watches: BTreeMap::new(),
-            news,
-        };
+        let probes = Self { inside: Rc::new(inside), watches: BTreeMap::new(), news };
         (probes, heard)
     }
 
@@ -105,10 +101,7 @@ impl<E: Inside + 'static> Probes<E> {
     /// address); another container or start begins a new one. Needs a `LocalSet`.
     pub fn watch(&mut self, app: &AppName, subject: Subject) {
         let now = clock::moment();
-        let kept = self
-            .watches
-            .get(app)
-            .filter(|watch| watch.subject.is_same_start(&subject));
+        let kept = self.watches.get(app).filter(|watch| watch.subject.is_same_start(&subject));
         if kept.is_some_and(|watch| watch.subject == subject) {
             return;
         }
@@ -126,11 +119,7 @@ impl<E: Inside + 'static> Probes<E> {
             Rc::clone(&trial),
             self.news.clone(),
         ));
-        let watch = Watch {
-            subject,
-            trial,
-            task,
-        };
+        let watch = Watch { subject, trial, task };
         self.watches.insert(app.clone(), watch);
     }
 
@@ -142,13 +131,13 @@ impl<E: Inside + 'static> Probes<E> {
     /// Health of that container, for `decide` and as it is shown; `Starting` while it is not watched.
     pub fn health(&self, app: &AppName, container: &str) -> (Health, HealthState) {
         let now = clock::moment();
-        self.watches
-            .get(app)
-            .filter(|watch| watch.subject.container == container)
-            .map_or((Health::Starting, HealthState::Starting), |watch| {
+        self.watches.get(app).filter(|watch| watch.subject.container == container).map_or(
+            (Health::Starting, HealthState::Starting),
+            |watch| {
                 let trial = watch.trial.borrow();
                 (trial.health(now), trial.shown(now))
-            })
+            },
+        )
     }
 }
 
@@ -195,7 +184,9 @@ async fn keep_asking<E: Inside>(
             let state = (trial.health(now), trial.shown(now));
             (state, trial.next_probe(), trial.next_change(now))
         };
-        if told.replace(state).is_some_and(|before| before != state) && news.send(app.clone()).is_err() {
+        if told.replace(state).is_some_and(|before| before != state)
+            && news.send(app.clone()).is_err()
+        {
             return;
         }
         let Some(wake) = probe.into_iter().chain(change).min() else {
