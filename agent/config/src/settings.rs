@@ -1,7 +1,12 @@
 //! Settings of the agent: `agent.toml` and its drop-ins.
 
-use titania_core::status::ConfigError;
+mod mqtt;
+mod read;
+mod registry;
+
 use titania_core::time::Millis;
+
+pub use read::settings;
 
 /// Engine sockets that are tried in this order where none is set: Docker's, then Podman's.
 pub const DEFAULT_ENGINE_SOCKETS: [&str; 2] = ["/run/docker.sock", "/run/podman/podman.sock"];
@@ -118,15 +123,40 @@ pub struct Control {
     pub operators: Option<String>,
 }
 
-/// Reads `agent.toml` and its drop-ins (in this order: a later file's key overrides an earlier
-/// one's, a `[[registry]]` of the same host is replaced whole, others are added).
-///
-/// # Errors
-/// Every fault of all files, each with its own file, line and column.
-pub fn settings(
-    file: &str,
-    text: &str,
-    dropins: &[(&str, &str)],
-) -> Result<Settings, Vec<ConfigError>> {
-    todo_next_commit(file, text, dropins)
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            board: Board::default(),
+            poll: Millis::seconds(15 * 60),
+            paths: Paths::default(),
+            engine: Engine::default(),
+            registries: Vec::new(),
+            mqtt: None,
+            disk: Disk::default(),
+            control: Control::default(),
+        }
+    }
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            apps: "/etc/titania-agent/apps.d".to_string(),
+            keys: "/etc/titania-agent/keys".to_string(),
+            state: "/var/lib/titania-agent".to_string(),
+            volumes: "/var/lib/titania-volumes".to_string(),
+            socket: "/run/titania-agent/agent.sock".to_string(),
+            allow_volatile: false,
+        }
+    }
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self {
+            reserve: 256 << 20,
+            fork_limit: 1 << 30,
+            keep: 3,
+        }
+    }
 }
