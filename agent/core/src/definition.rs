@@ -237,6 +237,11 @@ pub struct DataVolume {
     pub own: bool,
 }
 
+/// Name of a volume's folder on the board: the container path without its leading `/`, every other `/` as `-`.
+pub fn volume_key(path: &str) -> String {
+    path.strip_prefix('/').unwrap_or(path).replace('/', "-")
+}
+
 /// A folder or file of the board, read-only in the container.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HostMount {

@@ -13,6 +13,7 @@ pub mod definition;
 pub mod digest;
 pub mod event;
 pub mod fork;
+pub mod metrics;
 pub mod names;
 pub mod outcome;
 pub mod platform;
