@@ -15,6 +15,7 @@ pub mod event;
 pub mod fork;
 pub mod metrics;
 pub mod names;
+pub mod oci;
 pub mod outcome;
 pub mod platform;
 pub mod probation;
