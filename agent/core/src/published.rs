@@ -1,7 +1,8 @@
 //! What goes over MQTT (DESIGN §6): the documents of the status, without anything that moves by itself.
 //!
-//! Promise: two documents that tell an operator the same compare equal with [`BoardDocument::same`] and
-//! [`AppDocument::same`], whenever they were made. Nothing in them is an age, a countdown or a percentage under 10 % steps.
+//! Promise: two documents that tell an operator the same are equal once [`BoardDocument::timeless`] or
+//! [`AppDocument::timeless`], whenever they were made. Nothing in them is an age, a countdown or a percentage under
+//! 10 % steps. The input is the agent's own status document; nothing of a stranger is read here.
 
 use alloc::string::String;
 use alloc::vec::Vec;
