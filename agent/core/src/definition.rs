@@ -204,10 +204,7 @@ pub struct Stop {
 
 impl Default for Stop {
     fn default() -> Self {
-        Self {
-            signal: "SIGTERM".to_string(),
-            grace: Millis::seconds(30),
-        }
+        Self { signal: "SIGTERM".to_string(), grace: Millis::seconds(30) }
     }
 }
 
@@ -331,12 +328,7 @@ pub struct Update {
 
 impl Default for Update {
     fn default() -> Self {
-        Self {
-            window: None,
-            rollback: true,
-            allow_downgrade: false,
-            min_age: Millis(0),
-        }
+        Self { window: None, rollback: true, allow_downgrade: false, min_age: Millis(0) }
     }
 }
 

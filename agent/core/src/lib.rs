@@ -7,6 +7,7 @@
 extern crate alloc;
 
 pub mod api;
+pub mod change;
 pub mod decide;
 pub mod definition;
 pub mod digest;
@@ -27,6 +28,7 @@ pub mod release;
 pub mod spec;
 pub mod status;
 pub mod step;
+pub mod target;
 pub mod time;
 pub mod track;
 pub mod verbs;

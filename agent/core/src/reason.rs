@@ -93,13 +93,7 @@ impl Reason {
         hint: impl Into<String>,
         at: Timestamp,
     ) -> Self {
-        Self {
-            code,
-            class,
-            message: message.into(),
-            hint: hint.into(),
-            at,
-        }
+        Self { code, class, message: message.into(), hint: hint.into(), at }
     }
 
     /// The same failure, whenever it was found: what is compared to tell news from repetition.

@@ -56,10 +56,9 @@ impl fmt::Display for ReferenceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("an image reference is missing"),
-            Self::TooLong(n) => write!(
-                f,
-                "a repository name has at most 255 characters, this one {n}"
-            ),
+            Self::TooLong(n) => {
+                write!(f, "a repository name has at most 255 characters, this one {n}")
+            }
             Self::Path(part) => write!(
                 f,
                 "\"{part}\" is no part of a repository: lower-case letters, digits, single '.', '_', '-' between them"
@@ -89,9 +88,7 @@ fn is_component(text: &str) -> bool {
     let bytes = text.as_bytes();
     let edges =
         bytes.first().copied().is_some_and(letter) && bytes.last().copied().is_some_and(letter);
-    let known = bytes
-        .iter()
-        .all(|c| letter(*c) || matches!(c, b'.' | b'_' | b'-'));
+    let known = bytes.iter().all(|c| letter(*c) || matches!(c, b'.' | b'_' | b'-'));
     // Separators are one '.', one or two '_', any number of '-'.
     edges
         && known
@@ -102,9 +99,7 @@ fn is_component(text: &str) -> bool {
 }
 
 fn is_host(text: &str) -> bool {
-    let (name, port) = text
-        .rsplit_once(':')
-        .map_or((text, None), |(n, p)| (n, Some(p)));
+    let (name, port) = text.rsplit_once(':').map_or((text, None), |(n, p)| (n, Some(p)));
     let good = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'[' | b']' | b':');
     !name.is_empty()
         && name.bytes().all(good)
@@ -135,11 +130,7 @@ impl FromStr for Reference {
             Some(_) => ("docker.io", name.to_string()),
             None => ("docker.io", alloc::format!("library/{name}")),
         };
-        let host = if host == "index.docker.io" {
-            "docker.io"
-        } else {
-            host
-        };
+        let host = if host == "index.docker.io" { "docker.io" } else { host };
         if !is_host(host) {
             return Err(ReferenceError::Host(host.chars().take(140).collect()));
         }
@@ -150,10 +141,7 @@ impl FromStr for Reference {
             return Err(ReferenceError::Path(bad.to_string()));
         }
         Ok(Self {
-            repository: Repository {
-                host: host.to_string(),
-                path,
-            },
+            repository: Repository { host: host.to_string(), path },
             tag: tag.map(ToString::to_string),
             digest,
         })
@@ -179,8 +167,6 @@ impl fmt::Display for Reference {
         if let Some(tag) = &self.tag {
             write!(f, ":{tag}")?;
         }
-        self.digest
-            .as_ref()
-            .map_or(Ok(()), |digest| write!(f, "@{digest}"))
+        self.digest.as_ref().map_or(Ok(()), |digest| write!(f, "@{digest}"))
     }
 }
