@@ -20,6 +20,7 @@ pub mod outcome;
 pub mod platform;
 pub mod probation;
 pub mod prune;
+pub mod published;
 pub mod quarantine;
 pub mod reason;
 pub mod rebuild;
