@@ -2,7 +2,7 @@
 //!
 //! Promise: one thread. Cells are borrowed for the length of an expression, never across an `await`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -14,6 +14,7 @@ use titania_core::reason::Reason;
 use titania_core::status::{ConfigError, EngineState, EngineStatus, WaitingFor};
 use titania_core::time::{Moment, Timestamp};
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinHandle;
 
 use super::app::App;
 use super::exits::Exits;
@@ -22,6 +23,8 @@ use super::outlet::Outlet;
 use super::polls::Polls;
 use super::probes::Probes;
 use crate::board::clock;
+use crate::board::files::InForce;
+use crate::control::Requests;
 use crate::engine::{About, Engine};
 use crate::registry::Registries;
 use crate::store::Store;
@@ -51,16 +54,20 @@ pub struct Agent {
     pub probes: RefCell<Probes<Inside>>,
     /// Candidates.
     pub polls: Polls,
+    /// Requests and what became of them.
+    pub requests: Requests,
     /// Where events and the status document go.
-    pub outlet: Outlet,
+    pub outlet: Rc<Outlet>,
     /// One download at a time.
     pub download: Semaphore,
     /// The event stream told something: whoever waits for a `die` looks.
     pub heard: Notify,
     /// The engine or the volume root is to be looked at now.
     pub recheck: Notify,
-    /// The board as a whole can't do anything: set at the end.
-    pub ending: Cell<bool>,
+    /// Settings and definitions as last read.
+    pub files: RefCell<InForce>,
+    /// One task an app.
+    pub tasks: RefCell<BTreeMap<AppName, JoinHandle<()>>>,
 }
 
 /// Who this is. Does not change in a run.
@@ -91,6 +98,8 @@ pub struct Shared {
     pub root: Option<Reason>,
     /// Why the state folder can't be used.
     pub state: Option<Reason>,
+    /// What else is wrong with the board.
+    pub problems: Vec<Reason>,
     /// What is wrong in the files.
     pub config_errors: Vec<ConfigError>,
     /// Platform of the board, and how that was found.
@@ -157,6 +166,7 @@ impl Shared {
             instance: None,
             root: None,
             state: None,
+            problems: Vec::new(),
             config_errors: Vec::new(),
             platform: None,
             low: BTreeMap::new(),

@@ -10,16 +10,17 @@ use std::sync::Arc;
 use titania_core::definition::Definition;
 use titania_core::digest::Digest;
 use titania_core::fork::Fork;
-use titania_core::names::{AppName, Generation, StartedAt};
+use titania_core::names::{AppName, Generation};
 use titania_core::outcome::StepTime;
 use titania_core::reason::{Code, Reason};
 use titania_core::record::Record;
-use titania_core::status::{AppStatus, Progress, Snapshot, StepName, WaitingFor};
+use titania_core::status::{AppStatus, Progress, Snapshot, StepName};
 use titania_core::step::Decision;
 use titania_core::time::{Millis, Moment};
 use titania_core::world::{Candidate, Evidence, RecordFrom, World};
 use tokio::sync::Notify;
 
+use super::requests::Taken;
 use crate::engine::Seen;
 
 /// So many restarts by the engine within [`CRASH_LOOP_SPAN`] are a crash loop (DESIGN §3.5).
@@ -34,6 +35,8 @@ pub struct App {
     pub name: AppName,
     /// Woken when something may have changed.
     pub wake: Notify,
+    /// Told when a request waits: a download gives way to it.
+    pub asked: Notify,
     /// What is known of it.
     pub memory: RefCell<Memory>,
 }
@@ -56,8 +59,10 @@ pub struct InForce {
 /// What is known of one app.
 #[derive(Debug)]
 pub struct Memory {
-    /// The definition in force; null when its file is gone.
+    /// The definition in force; null when its file is gone, or was never good.
     pub definition: Option<InForce>,
+    /// Its file as it lies there, good or bad; null when it is gone.
+    pub file: Option<String>,
     /// Why the file as it is now does not count.
     pub file_error: Option<Reason>,
     /// The record, written through.
@@ -86,6 +91,10 @@ pub struct Memory {
     pub seen: Option<Look>,
     /// When a look at shut gates, or at something that tells nobody of its change, is due.
     pub look_again: Option<Moment>,
+    /// When the shut gate opens by itself, where that is known.
+    pub gate_opens: Option<Moment>,
+    /// Requests that were taken and not carried out yet.
+    pub requests: VecDeque<Taken>,
     /// The world of the last round.
     pub world: Option<World>,
     /// What was decided of it.
@@ -106,8 +115,6 @@ pub struct Memory {
     pub sizes: BTreeMap<Generation, u64>,
     /// Its part of the status document, as last made.
     pub status: Option<AppStatus>,
-    /// A start that an operator or the agent's first look is waiting for: no event `app_put_right` for it.
-    pub expected: Option<StartedAt>,
 }
 
 /// A write that failed.
@@ -173,6 +180,7 @@ impl App {
         Self {
             name,
             wake: Notify::new(),
+            asked: Notify::new(),
             memory: RefCell::new(Memory::new(record, record_from)),
         }
     }
@@ -188,6 +196,7 @@ impl Memory {
     fn new(record: Record, record_from: RecordFrom) -> Self {
         Self {
             definition: None,
+            file: None,
             file_error: None,
             record,
             record_from,
@@ -202,6 +211,8 @@ impl Memory {
             stopping: None,
             seen: None,
             look_again: None,
+            gate_opens: None,
+            requests: VecDeque::new(),
             world: None,
             decision: None,
             steps: Vec::new(),
@@ -212,7 +223,6 @@ impl Memory {
             snapshots: Vec::new(),
             sizes: BTreeMap::new(),
             status: None,
-            expected: None,
         }
     }
 
@@ -254,11 +264,6 @@ impl Memory {
         self.evidence.sought = None;
         self.sought_until = None;
         self.sought_count = 0;
-    }
-
-    /// For what the last decision waits.
-    pub fn waits_for(&self) -> Option<WaitingFor> {
-        self.status.as_ref().and_then(|status| status.next.waiting_for)
     }
 }
 

@@ -160,6 +160,11 @@ impl Exits {
         }
     }
 
+    /// Whether somebody, the agent or a person, asked for its end.
+    pub fn was_asked_for(&self, id: &str) -> bool {
+        self.watched.get(id).is_some_and(|watch| watch.own_stop || watch.foreign)
+    }
+
     /// Forgets all containers but these.
     pub fn keep(&mut self, alive: impl Fn(&str) -> bool) {
         self.watched.retain(|id, _| alive(id));

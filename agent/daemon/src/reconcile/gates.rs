@@ -38,6 +38,8 @@ pub struct Gate {
     pub waiting_for: WaitingFor,
     /// When to look again; null: when something happens.
     pub look_again: Option<Moment>,
+    /// When it opens by itself, where that is known.
+    pub opens: Option<Moment>,
 }
 
 fn shut(code: Code, class: Class, message: impl Into<String>, hint: impl Into<String>, waiting_for: WaitingFor) -> Gate {
@@ -45,6 +47,7 @@ fn shut(code: Code, class: Class, message: impl Into<String>, hint: impl Into<St
         reason: Reason::new(code, class, message, hint, clock::wall()),
         waiting_for,
         look_again: Some(clock::moment().after(LOOK_AGAIN)),
+        opens: None,
     }
 }
 
@@ -96,6 +99,7 @@ async fn not_now(agent: &Agent, app: &App, world: &World, intent: &Intent) -> Op
             let message = format!("the window opens at {}, until {}", time(window.from), time(window.to));
             let mut gate = shut(Code::Operator, Class::Operator, message, "", WaitingFor::Window);
             gate.look_again = Some(world.now.after(Millis(wait.0.min(CLOCK_LOOK.0))));
+            gate.opens = Some(world.now.after(wait));
             return Some(gate);
         }
     }
@@ -105,6 +109,7 @@ async fn not_now(agent: &Agent, app: &App, world: &World, intent: &Intent) -> Op
         let message = format!("{} holds it: {}", hold.by, hold.reason);
         let mut gate = shut(Code::Operator, Class::Operator, message, "", WaitingFor::Hold);
         gate.look_again = wait.map(|wait| world.now.after(Millis(wait.0.min(CLOCK_LOOK.0))));
+        gate.opens = wait.map(|wait| world.now.after(wait));
         return Some(gate);
     }
     let current = world.record.current.as_ref()?;
@@ -248,6 +253,7 @@ fn of_volumes(error: &VolumesError) -> Gate {
         reason: error.reason(clock::wall()),
         waiting_for: if error.is_disk_full() { WaitingFor::Disk } else { WaitingFor::Volumes },
         look_again: Some(clock::moment().after(LOOK_AGAIN)),
+        opens: None,
     }
 }
 

@@ -36,6 +36,7 @@ pub async fn world(agent: &Rc<Agent>, app: &App) -> (World, bool) {
     if let Some(reason) = app.memory.borrow().untouchable.clone() {
         barrier = barrier.or(Some((reason, WaitingFor::Operator)));
     }
+    app.memory.borrow_mut().look_again = None;
     let mut is_fresh = false;
     let is_needed = barrier.is_none() && app.memory.borrow().seen.is_none();
     if is_needed {
@@ -57,7 +58,12 @@ pub async fn world(agent: &Rc<Agent>, app: &App) -> (World, bool) {
         note_settled(app, &mut world);
         world.dependency = gates::dependency(agent, app, &world);
         let gate = gates::first_shut(agent, app, &world).await;
-        app.memory.borrow_mut().look_again = gate.as_ref().and_then(|gate| gate.look_again);
+        {
+            let mut memory = app.memory.borrow_mut();
+            memory.gate_opens = gate.as_ref().and_then(|gate| gate.opens);
+            let again = gate.as_ref().and_then(|gate| gate.look_again);
+            memory.look_again = memory.look_again.into_iter().chain(again).min();
+        }
         world.gate = gate.map(|gate| (gate.reason, gate.waiting_for));
     } else if !agent.is_engine_ready() {
         agent.probes.borrow_mut().forget(&app.name);

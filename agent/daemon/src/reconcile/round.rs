@@ -12,7 +12,7 @@ use titania_core::time::{Millis, Moment};
 
 use super::agent::Agent;
 use super::app::App;
-use super::{observe, perform, publish};
+use super::{observe, perform, publish, requests};
 use crate::board::clock;
 
 /// So many steps within [`PACE_SPAN`] are a loop that gets nowhere: it goes on slowly.
@@ -47,6 +47,7 @@ pub async fn keep(agent: Rc<Agent>, app: Rc<App>) {
 /// Rounds until there is no step; then when the next one is due though nothing happens.
 async fn rounds(agent: &Rc<Agent>, app: &Rc<App>, pace: &mut Pace) -> Option<Moment> {
     loop {
+        requests::carry_out(agent, app).await;
         let (world, is_fresh) = observe::world(agent, app).await;
         let decision = hold_back(app, decide(&world));
         let step = match &decision {
@@ -65,11 +66,24 @@ async fn rounds(agent: &Rc<Agent>, app: &Rc<App>, pace: &mut Pace) -> Option<Mom
         }
         publish::app(agent, app);
         let Some(step) = step else {
+            publish::measure(agent, app).await;
             return next(app, &decision);
         };
         pace.keep().await;
-        perform::perform(agent, app, &world, step).await;
+        let may_give_way = matches!(step, Step::Fetch(..));
+        tokio::select! {
+            () = perform::perform(agent, app, &world, step) => {}
+            // Fetching is taken up where it was left.
+            () = asked(app), if may_give_way => app.memory.borrow_mut().progress = None,
+        }
         app.memory.borrow_mut().seen = None;
+    }
+}
+
+/// A request waits. What was told of one that is carried out by now counts nothing.
+async fn asked(app: &App) {
+    while app.memory.borrow().requests.is_empty() {
+        app.asked.notified().await;
     }
 }
 

@@ -90,7 +90,7 @@ impl Act<'_> {
         if let Fault::Failed { reason, .. } = &fault {
             let text = format!("{}: {message}", self.app.name);
             let told = Told::because(EventType::StopStuck, Level::Error, reason, text);
-            self.agent.outlet.tell(&self.agent.me, Some(&self.app.name), told);
+            self.agent.outlet.tell(Some(&self.app.name), told);
         }
         fault
     }
@@ -149,7 +149,7 @@ impl Act<'_> {
         };
         let mut told = Told::info(kind, format!("{app}: {name} is {word}"));
         told.release = release;
-        self.agent.outlet.tell(&self.agent.me, Some(app), told);
+        self.agent.outlet.tell(Some(app), told);
     }
 
     /// Gives a container the restart policy of a committed one.

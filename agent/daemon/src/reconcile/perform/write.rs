@@ -49,7 +49,7 @@ pub async fn write(agent: &Rc<Agent>, app: &Rc<App>, world: &World, change: &Cha
         append_last(agent, app).await;
     }
     for told in news::of_change(&app.name, &old, &new, change) {
-        agent.outlet.tell(&agent.me, Some(&app.name), told);
+        agent.outlet.tell(Some(&app.name), told);
     }
     if old.current != new.current {
         polls::judge_again(agent, app);
