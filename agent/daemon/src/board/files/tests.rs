@@ -246,3 +246,29 @@ fn more_definitions_than_the_limit_are_none_removed() {
     assert_eq!(over.apps, full.apps);
     assert_eq!(over.errors.len(), 1);
 }
+
+#[test]
+fn what_the_package_ships_is_well() {
+    let etc = Etc::new("package");
+    let own = fs::read_to_string(etc.config()).unwrap();
+    etc.app("wallet", include_str!("../../../../../packaging/deb/wallet.toml"));
+    let shipped = include_str!("../../../../../packaging/deb/agent.toml");
+    etc.put("agent.toml", &shipped.replace("[paths]\n", &own));
+    let in_force = etc.load();
+    assert_eq!(messages(&in_force), "");
+    assert_eq!(in_force.apps.len(), 1);
+    assert_eq!(
+        Settings { paths: Settings::default().paths, ..in_force.settings },
+        Settings::default()
+    );
+    // Every line that is commented out says what is the default, or is an example: all of them parse.
+    let all = shipped.lines().map(|line| match line.strip_prefix('#') {
+        Some(rest) if !rest.starts_with(' ') => rest,
+        _ => line,
+    });
+    etc.put(
+        "agent.toml",
+        &all.collect::<Vec<_>>().join("\n").replace("[paths]\n", &format!("{own}\n")),
+    );
+    assert_eq!(messages(&etc.load()), "");
+}
