@@ -51,12 +51,16 @@ fn check(arguments: &Arguments) -> ExitCode {
         eprintln!("{}", titania_config::shown(fault));
     }
     if faults.is_empty() {
-        println!("{}: well, with {good} definitions", arguments.config.display());
+        println!("{}: well, with {}", arguments.config.display(), some(good, "definition"));
         ExitCode::SUCCESS
     } else {
-        eprintln!("{} faults; {good} definitions are well", faults.len());
+        eprintln!("{}; {} without", some(faults.len(), "fault"), some(good, "definition"));
         ExitCode::from(USAGE)
     }
+}
+
+fn some(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn serve(arguments: &Arguments) -> std::io::Result<()> {

@@ -68,3 +68,34 @@ pub fn wall_of(at: Moment) -> Timestamp {
         .saturating_sub(i64::try_from(now.0).unwrap_or(i64::MAX));
     Timestamp(wall.0.saturating_add(ahead))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_trusted_when_it_is_plausible_and_its_keeper_has_set_it() {
+        let folder = std::env::temp_dir().join(format!("titania-clock-{}", std::process::id()));
+        let missing = folder.join("none");
+        std::fs::create_dir_all(&folder).unwrap();
+        let year_1970 = Timestamp(0);
+        let now = Timestamp(PLAUSIBLE.0 + 1);
+        assert!(judge(now, &missing), "no keeper that tells");
+        assert!(!judge(year_1970, &missing));
+        assert!(!judge(now, &folder), "timesyncd keeps it and has not set it yet");
+        std::fs::write(folder.join("synchronized"), "").unwrap();
+        assert!(judge(now, &folder));
+        assert!(!judge(year_1970, &folder));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn moments_and_wall_times_go_together() {
+        let (at, wall) = (moment(), wall());
+        assert!(at.0 > 0 && wall > PLAUSIBLE);
+        let later = wall_of(at.after(Millis::seconds(60)));
+        assert!(later.0.abs_diff(wall.0 + 60_000) < 5_000);
+        assert!(of_day().0 < 24 * 60 * 60 * 1000);
+        assert_eq!(boot_id().0.len(), 36, "a uuid");
+    }
+}

@@ -4,6 +4,8 @@
 //! for the status document; a file that is removed is gone. Bounded: each file in bytes, each folder in files.
 //! Distrusts: every file, also its kind: a pipe in `apps.d` must not hold up the loop.
 //!
+//! A folder of definitions that can't be listed is not one whose files were removed: the apps stay as they were.
+//!
 //! Settings at start: there is no last good file in memory then, and an agent that does not start can't say
 //! what is wrong. So the tables that are at fault are left out and the rest is in force, but never with
 //! `[paths]` or `[engine]` left out: another volume root or engine than the one meant would be another board.
@@ -39,7 +41,7 @@ pub struct InForce {
     pub config: PathBuf,
     /// Settings.
     pub settings: Settings,
-    /// Why no app may be touched: the settings that say where everything lies are at fault.
+    /// Why no app may be touched: what says where everything lies, or which apps there are, is at fault.
     pub unusable: Option<Reason>,
     /// Every app that has a file, also a bad one.
     pub apps: BTreeMap<AppName, AppFile>,
@@ -96,24 +98,47 @@ pub fn check(config: &Path, at: Timestamp) -> (Vec<ConfigError>, usize) {
 fn read(config: &Path, before: Option<&InForce>, at: Timestamp) -> InForce {
     let mut errors = Vec::new();
     let (settings, unusable) = read_settings(config, before, at, &mut errors);
-    let folder = PathBuf::from(&settings.paths.apps);
-    let mut apps = BTreeMap::new();
-    for file in read::list(&folder, APPS_MAX, &mut errors) {
+    let mut in_force =
+        InForce { config: config.to_owned(), settings, unusable, apps: BTreeMap::new(), errors };
+    let files = match read::list(Path::new(&in_force.settings.paths.apps), APPS_MAX) {
+        Ok(files) => files,
+        Err(fault) => {
+            match before {
+                Some(before) => {
+                    in_force.apps = before.apps.clone();
+                    in_force.unusable = in_force.unusable.or_else(|| before.unusable.clone());
+                }
+                None => in_force.unusable = in_force.unusable.or_else(|| Some(no_apps(&fault, at))),
+            }
+            in_force.errors.push(fault);
+            return in_force;
+        }
+    };
+    for file in files {
         let shown = file.display().to_string();
         let name = match titania_config::app_name(&shown) {
             Ok(name) => name,
             Err(error) => {
-                errors.push(error);
+                in_force.errors.push(error);
                 continue;
             }
         };
         let last = before.and_then(|before| before.apps.get(&name));
         let (app, faults) = read_app(&name, shown, last, at);
-        errors.extend(faults);
-        apps.insert(name, app);
+        in_force.errors.extend(faults);
+        in_force.apps.insert(name, app);
     }
-    settle_clashes(&mut apps, before, at, &mut errors);
-    InForce { config: config.to_owned(), settings, unusable, apps, errors }
+    settle_clashes(&mut in_force.apps, before, at, &mut in_force.errors);
+    in_force
+}
+
+fn no_apps(fault: &ConfigError, at: Timestamp) -> Reason {
+    let message = format!(
+        "the definitions can't be read, so no app is touched: {}",
+        titania_config::shown(fault)
+    );
+    let hint = format!("mend {}, then: systemctl reload titania-agent", fault.file);
+    Reason::new(Code::ConfigInvalid, Class::Config, message, hint, at)
 }
 
 fn read_settings(
@@ -148,7 +173,7 @@ fn read_settings(
                 ),
                 at,
             );
-            (rest.unwrap_or_else(salvage::defaults), Some(reason))
+            (rest.unwrap_or_default(), Some(reason))
         }
     }
 }

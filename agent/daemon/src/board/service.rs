@@ -115,3 +115,26 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_watchdog_is_told_twice_as_often_as_it_asks_for_and_no_more() {
+        let mut watchdog = Watchdog::new(Some(Duration::from_secs(60)));
+        let mut told = 0;
+        for second in 1000..1120 {
+            watchdog.feed_at(Moment(second * 1000), || told += 1);
+        }
+        assert_eq!(told, 4);
+        assert_eq!(watchdog.due(), Some(Moment(1_120_000)));
+    }
+
+    #[test]
+    fn without_systemd_nothing_is_due() {
+        let mut watchdog = Watchdog::new(None);
+        watchdog.feed_at(Moment(1), || panic!("nobody to tell"));
+        assert_eq!(watchdog.due(), None);
+    }
+}

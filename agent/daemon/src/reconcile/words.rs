@@ -252,22 +252,23 @@ pub fn event(
     what: Option<&Release>,
     why: Option<&Reason>,
 ) -> String {
-    let to = what.map(|what| format!(" {}", release(what))).unwrap_or_default();
+    let to =
+        what.map_or_else(|| "a release".to_owned(), |what| format!("release {}", release(what)));
     let done = match kind {
         EventType::AgentStarted => "the agent has started".to_owned(),
         EventType::BoardBooted => "the board has booted".to_owned(),
-        EventType::UpdateAvailable => format!("release{to} is there"),
-        EventType::UpdateStarted => format!("the update to{to} begins"),
-        EventType::UpdateCommitted => format!("release{to} is proven and current"),
-        EventType::UpdateRolledBack => format!("release{to} failed, the old one runs again"),
+        EventType::UpdateAvailable => format!("{to} is there"),
+        EventType::UpdateStarted => format!("the update to {to} begins"),
+        EventType::UpdateCommitted => format!("{to} is proven and current"),
+        EventType::UpdateRolledBack => format!("{to} failed, the old one runs again"),
         EventType::UpdateInconclusive => {
-            format!("the try of{to} ended without a verdict, the old one runs")
+            format!("the try of {to} ended without a verdict, the old one runs")
         }
-        EventType::UpdateRefused => format!("release{to} is not taken"),
-        EventType::UpdateAbandoned => format!("the update to{to} is no longer wanted"),
-        EventType::ReleaseQuarantined => format!("release{to} is not tried again by itself"),
-        EventType::QuarantineCleared => format!("release{to} may be tried again"),
-        EventType::AppInstalled => format!("installed with release{to}"),
+        EventType::UpdateRefused => format!("{to} is not taken"),
+        EventType::UpdateAbandoned => format!("the update to {to} is no longer wanted"),
+        EventType::ReleaseQuarantined => format!("{to} is not tried again by itself"),
+        EventType::QuarantineCleared => format!("{to} may be tried again"),
+        EventType::AppInstalled => format!("installed with {to}"),
         EventType::AppStarted => "started".to_owned(),
         EventType::AppRestarted => "ended and was started again".to_owned(),
         EventType::AppUnhealthy => "no longer healthy".to_owned(),
@@ -301,3 +302,6 @@ pub fn event(
     let because = why.map(|why| format!(": {}", why.message)).unwrap_or_default();
     format!("{of}{done}{because}")
 }
+
+#[cfg(test)]
+mod tests;

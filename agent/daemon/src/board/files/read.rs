@@ -30,7 +30,11 @@ pub fn settings_texts(config: &Path) -> (Vec<Text>, Vec<ConfigError>) {
     let mut texts = Vec::new();
     let mut files = vec![config.to_owned()];
     let folder = config.parent().unwrap_or(Path::new("")).join("agent.d");
-    files.extend(list(&folder, DROPINS_MAX, &mut faults));
+    match list(&folder, DROPINS_MAX) {
+        Ok(dropins) => files.extend(dropins),
+        Err(_) if !folder.exists() => {}
+        Err(fault) => faults.push(fault),
+    }
     for (place, file) in files.into_iter().enumerate() {
         let shown = file.display().to_string();
         match open(&file) {
@@ -46,33 +50,28 @@ pub fn settings_texts(config: &Path) -> (Vec<Text>, Vec<ConfigError>) {
     (texts, faults)
 }
 
-/// The `*.toml` files of a folder, by name, at most `most`. A folder that is not there has none.
-pub fn list(folder: &Path, most: usize, faults: &mut Vec<ConfigError>) -> Vec<PathBuf> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
-        Err(error) => {
-            faults.push(unreadable(folder, &error));
-            return Vec::new();
-        }
-    };
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
-        // An editor's own files: `.wallet.toml.swp` ends otherwise, `.#wallet.toml` is a link.
-        .filter(|path| {
-            !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-        })
-        .take(most + 1)
-        .collect();
+/// The `*.toml` files of a folder, by name.
+///
+/// # Errors
+/// One fault when the folder can't be listed to its end, or has more than `most`: a part of it would
+/// look as if the rest had been removed.
+pub fn list(folder: &Path, most: usize) -> Result<Vec<PathBuf>, ConfigError> {
+    let found: io::Result<Vec<PathBuf>> = fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect());
+    let mut files = found.map_err(|error| {
+        fault(folder, format!("can't be listed: {error}"), "make it a folder that root can read")
+    })?;
+    files.retain(|path| {
+        // An editor's own files: `.#wallet.toml` is a link to nowhere.
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        name.ends_with(b".toml") && !name.starts_with(b".")
+    });
     files.sort();
     if files.len() > most {
-        let message =
-            format!("more than {most} files; those after the first {most} read are left out");
-        faults.push(fault(folder, message, "remove what is not needed"));
-        files.truncate(most);
+        let message = format!("has {} files, more than {most}", files.len());
+        return Err(fault(folder, message, "remove what is not needed"));
     }
-    files
+    Ok(files)
 }
 
 /// The text of a file.

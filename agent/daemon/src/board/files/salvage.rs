@@ -19,14 +19,6 @@ pub fn parse(texts: &[Text]) -> Result<Settings, Vec<ConfigError>> {
     titania_config::settings(file, text, &dropins)
 }
 
-/// The defaults: those of an empty file.
-pub fn defaults() -> Settings {
-    match titania_config::settings("agent.toml", "", &[]) {
-        Ok(settings) => settings,
-        Err(_) => Settings::default(),
-    }
-}
-
 /// The settings without the tables that are at fault; `None` when a needed one is, or when leaving
 /// tables out does not help.
 pub fn without_faults(texts: &[Text], faults: &[ConfigError]) -> Option<Settings> {

@@ -66,7 +66,8 @@ pub struct Subject {
     pub has_healthcheck: bool,
     /// By which rule.
     pub rule: definition::Health,
-    /// What its probation had used before this start, all boots together; zero outside of one.
+    /// What its probation had used when this start is seen first, all boots together; zero outside of one.
+    /// Later calls for the same start may say anything.
     pub spent: Millis,
 }
 
@@ -102,6 +103,9 @@ impl<E: Inside + 'static> Probes<E> {
     pub fn watch(&mut self, app: &AppName, subject: Subject) {
         let now = clock::moment();
         let kept = self.watches.get(app).filter(|watch| watch.subject.is_same_start(&subject));
+        // What was used before this start is asked once, at its beginning; it grows from round to round.
+        let spent = kept.map_or(subject.spent, |watch| watch.subject.spent);
+        let subject = Subject { spent, ..subject };
         if kept.is_some_and(|watch| watch.subject == subject) {
             return;
         }
@@ -225,3 +229,6 @@ async fn ask<E: Inside>(inside: &E, subject: &Subject) -> Answer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
