@@ -354,7 +354,9 @@ fn unreachable_hint(host: &str, cause: NoAnswer, text: &str) -> String {
             format!("check the board's clock, then the certificate of {host}")
         }
         NoAnswer::Tls
-            if text.contains("InvalidContentType") || text.contains("corrupt message") =>
+            if text.contains("handshake eof")
+                || text.contains("InvalidContentType")
+                || text.contains("corrupt message") =>
         {
             format!(
                 "it does not seem to speak TLS: in agent.toml, [[registry]] host = \"{host}\", plain_http = true, if it lies on a network of your own"

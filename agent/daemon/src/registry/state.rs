@@ -255,7 +255,7 @@ impl State {
         key: &Key,
         clock: &Clock,
     ) -> (Option<Digest>, Result<Rc<Resolved>, Failure>) {
-        let seen = self.seen.get(&key);
+        let seen = self.seen.get(key);
         let before = seen.and_then(|seen| seen.digest);
         let known = seen.and_then(|seen| seen.outcome.clone().ok());
         let pinned: Option<Digest> = key.reference.parse().ok();

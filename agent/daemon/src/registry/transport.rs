@@ -111,7 +111,8 @@ impl Transport {
             return Err(Lost::TooLarge { limit });
         }
         let end = Instant::now() + self.timeouts.body;
-        let mut bytes = Vec::new();
+        // Memory that is not written to costs nothing: no growing by doubling where the length is known.
+        let mut bytes = Vec::with_capacity(usize::try_from(announced).unwrap_or(limit).min(limit));
         loop {
             let pause = Instant::now() + self.timeouts.stall;
             let frame = match timeout_at(pause.min(end), body.frame()).await {
@@ -234,9 +235,14 @@ fn lost(error: &ClientError) -> Lost {
         }
         if let Some(io) = error.downcast_ref::<io::Error>()
             && io.kind() == io::ErrorKind::TimedOut
+            && cause == NoAnswer::Connect
         {
             cause = NoAnswer::Timeout;
             text = "connecting took too long".to_owned();
+        }
+        // tokio-rustls's words for a server that hung up on a greeting it did not understand
+        if error.to_string() == "tls handshake eof" {
+            cause = NoAnswer::Tls;
         }
         // hyper-util's word for a failed look-up; a test holds it to that
         if error.to_string() == "dns error" {
