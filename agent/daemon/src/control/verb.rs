@@ -91,6 +91,10 @@ async fn options(verb: Verb, request: Request<Incoming>) -> Result<Options, Prob
     if body.is_empty() {
         return Ok(Options::default());
     }
+    // A list would pass for a struct whose names are left out.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(bad("the options: a JSON object is wanted"));
+    }
     let options: Options =
         serde_json::from_slice(&body).map_err(|error| bad(format!("the options: {error}")))?;
     if verb != Verb::Rollback && options != Options::default() {

@@ -1,9 +1,11 @@
+//! What is due, and what is not.
+
 use titania_core::outcome::Trigger;
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::status::{Act, Next, Progress, StepName, UpdateStatus};
 use titania_core::time::Timestamp;
 
-use super::super::sample;
+use super::super::tests::sample;
 use super::*;
 
 /// Topics that are due, each acknowledged.

@@ -1,10 +1,12 @@
+//! What the journal gets of an event.
+
 use std::sync::Mutex;
 
 use log::kv::{Key, VisitSource};
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::time::Timestamp;
 
-use super::super::sample;
+use super::super::tests::sample;
 use super::*;
 
 #[derive(Default)]

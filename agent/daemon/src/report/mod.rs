@@ -155,6 +155,4 @@ impl Mqtt {
 }
 
 #[cfg(test)]
-mod sample;
-#[cfg(test)]
 mod tests;

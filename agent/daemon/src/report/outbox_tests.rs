@@ -1,3 +1,5 @@
+//! Order, bounds, and what tells of events given up.
+
 use super::*;
 
 fn event(seq: u64, text: &str) -> Event {

@@ -2,6 +2,7 @@
 
 mod broker;
 mod hostile;
+pub(in crate::report) mod sample;
 mod secured;
 
 use std::cell::Cell;
