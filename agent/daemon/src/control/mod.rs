@@ -1,21 +1,20 @@
 //! Control: HTTP/JSON over a Unix socket (DESIGN §7).
 //!
 //! Promise: reads answer from what is already in memory, whatever the engine, the disk or the network do. A verb is
-//! handed to `reconcile` and nowhere else; only root, the agent's own user and members of a named group may use one.
+//! handed to `reconcile` and nowhere else; only root, the agent's own user and members of one named group may use one.
 //! Trusts: the peer's uid as the kernel tells it. Distrusts: every byte that a peer sends, its pace, and how many come.
 
+mod answer;
 mod events;
-mod http;
 mod peer;
+mod query;
 mod requests;
 mod routes;
+mod server;
 mod socket;
+mod stream;
+mod verb;
 
-pub use events::EventRing;
-pub use requests::Requests;
-pub use socket::{SocketError, listen};
-
-use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -27,8 +26,17 @@ use titania_core::status::Status;
 use titania_core::time::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// One verb, already parsed, allowed and about an app that the status document knows. `reconcile` answers whether it is
-/// taken, and tells `Requests` how it goes on under `id`.
+pub use events::EventRing;
+pub use requests::Requests;
+pub use server::serve;
+pub use socket::{SocketError, listen};
+
+/// Verbs on their way to `reconcile`, which takes each at once: more than so many come from a loop gone wild.
+pub const COMMANDS_MAX: usize = 16;
+
+/// One verb, already parsed, allowed, and about an app that the status document knows. `reconcile` answers whether it
+/// is taken, and tells [`Requests`] how it goes on under `id`.
+#[derive(Debug)]
 pub struct Command {
     /// Id of the request, already in the table as `waiting`.
     pub id: String,
@@ -40,12 +48,12 @@ pub struct Command {
     pub options: Options,
     /// Who: `uid:1000`.
     pub by: String,
-    /// Taken, or why not. Dropped unanswered: 503.
+    /// Taken, or why not. Dropped without an answer it counts as "not now".
     pub answer: oneshot::Sender<Result<(), Problem>>,
 }
 
 /// What of the history is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryQuery {
     /// Of one app; of all where none.
     pub app: Option<AppName>,
@@ -55,14 +63,16 @@ pub struct HistoryQuery {
     pub before: Option<Timestamp>,
 }
 
-/// Reads history for the server; given by `reconcile`, which knows the store.
-pub type ReadHistory =
-    Rc<dyn Fn(HistoryQuery) -> Pin<Box<dyn Future<Output = Result<Vec<Outcome>, Problem>>>>>;
+/// Answer of [`ReadHistory`].
+pub type HistoryAnswer = Pin<Box<dyn Future<Output = Result<Vec<Outcome>, Problem>>>>;
+
+/// Reads history for the server; given by `reconcile`, which knows where it lies.
+pub type ReadHistory = Rc<dyn Fn(HistoryQuery) -> HistoryAnswer>;
 
 /// What the server needs of the rest of the agent.
 #[derive(Clone)]
 pub struct Control {
-    /// The newest status document; its `at` is set to `now` in each answer.
+    /// The newest status document; its `at` is set to the time of the answer.
     pub status: watch::Receiver<Rc<Status>>,
     /// History.
     pub history: ReadHistory,
@@ -70,27 +80,17 @@ pub struct Control {
     pub events: EventRing,
     /// Requests.
     pub requests: Requests,
-    /// Where verbs go.
+    /// Where verbs go: a channel of [`COMMANDS_MAX`].
     pub commands: mpsc::Sender<Command>,
-    /// Groups whose members may use verbs, besides root.
-    pub operators: Vec<String>,
+    /// Group whose members may use verbs, besides root.
+    pub operators: Option<String>,
 }
 
-/// Serves until the future is dropped.
-pub async fn serve(listener: tokio::net::UnixListener, control: Control);
+/// A problem document (RFC 9457) with one of the words of DESIGN §7 as its code.
+#[must_use]
+pub fn problem(status: u16, code: &str, title: &str, detail: String, hint: &str) -> Problem {
+    Problem { title: title.into(), status, detail, code: code.into(), hint: hint.into() }
+}
 
-// requests.rs
-impl Requests {
-    pub fn new() -> Self;
-    pub fn running(&self, id: &str);
-    pub fn done(&self, id: &str);
-    pub fn failed(&self, id: &str, problem: Problem);
-}
-// events.rs
-impl EventRing {
-    pub fn new() -> Self;
-    pub fn push(&self, event: &Event);
-}
-// socket.rs
-/// Makes the folder, removes a stale socket, binds 0660 root:<group> if that group exists.
-pub fn listen(path: &std::path::Path, group: &str) -> Result<tokio::net::UnixListener, SocketError>;
+#[cfg(test)]
+mod tests;

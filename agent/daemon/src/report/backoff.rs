@@ -41,9 +41,8 @@ mod tests {
     #[test]
     fn boards_do_not_come_back_together() {
         let rule = Backoff::default();
-        let waits: std::collections::BTreeSet<Duration> = (0..50)
-            .map(|board| wait(rule, 1, &format!("board-{board}")))
-            .collect();
+        let waits: std::collections::BTreeSet<Duration> =
+            (0..50).map(|board| wait(rule, 1, &format!("board-{board}"))).collect();
         assert!(waits.len() > 10, "{waits:?}");
     }
 }

@@ -47,10 +47,7 @@ pub(super) struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self {
-            silence: Duration::from_secs(75),
-            acknowledgement: Duration::from_secs(60),
-        }
+        Self { silence: Duration::from_secs(75), acknowledgement: Duration::from_secs(60) }
     }
 }
 
@@ -74,21 +71,13 @@ pub(super) async fn keep(
         shared.show(MqttState::Connecting, None);
         let begun = Instant::now();
         let end = match options(&shared, &settings) {
-            Ok(options) => {
-                Link::new(&shared, &settings, patience, options)
-                    .run(&metrics)
-                    .await
-            }
+            Ok(options) => Link::new(&shared, &settings, patience, options).run(&metrics).await,
             Err(error) => End::Lost(Box::new(trouble::files_wrong(&settings.address, &error))),
         };
         let End::Lost(reason) = end else {
             return;
         };
-        failures = if begun.elapsed() >= backoff::STEADY {
-            1
-        } else {
-            failures + 1
-        };
+        failures = if begun.elapsed() >= backoff::STEADY { 1 } else { failures + 1 };
         log::warn!(target: "mqtt", "{}", reason.message);
         shared.show(MqttState::Backoff, Some(*reason));
         let until = Instant::now() + backoff::wait(settings.backoff, failures, &settings.board);
@@ -104,7 +93,7 @@ pub(super) async fn keep(
 fn options(shared: &Shared, settings: &MqttSettings) -> Result<MqttOptions, tls::FileError> {
     let address = &settings.address;
     let client = format!("titania-{}", settings.board);
-    let mut options = MqttOptions::new(client, address.host.clone(), address.port);
+    let mut options = MqttOptions::new(client, address.host_in_url(), address.port);
     let will = LastWill {
         topic: shared.desk.borrow().topic("availability"),
         message: OFFLINE.into(),
@@ -270,9 +259,8 @@ impl<'a> Link<'a> {
         match packet {
             Packet::ConnAck(_) => self.connected(),
             Packet::PubAck(ack) => {
-                let Some(in_flight) = self
-                    .in_flight
-                    .take_if(|in_flight| in_flight.packet == Some(ack.pkid))
+                let Some(in_flight) =
+                    self.in_flight.take_if(|in_flight| in_flight.packet == Some(ack.pkid))
                 else {
                     return;
                 };
@@ -302,9 +290,7 @@ impl<'a> Link<'a> {
         let mut desk = self.shared.desk.borrow_mut();
         desk.connected();
         // A full channel can't be: it is this connection's first request.
-        let _ = self
-            .client
-            .try_subscribe(desk.topic("availability"), QoS::AtLeastOnce);
+        let _ = self.client.try_subscribe(desk.topic("availability"), QoS::AtLeastOnce);
         drop(desk);
         self.shared.show(MqttState::Connected, None);
         if !self.settings.metrics.is_zero() {
@@ -329,21 +315,13 @@ fn send(shared: &Shared, client: &AsyncClient, in_flight: &mut Option<InFlight>)
             shared.desk.borrow_mut().acknowledged(&message.about);
             continue;
         }
-        let sent = client.try_publish(
-            message.topic,
-            QoS::AtLeastOnce,
-            message.retain,
-            message.payload,
-        );
+        let sent =
+            client.try_publish(message.topic, QoS::AtLeastOnce, message.retain, message.payload);
         // Refused only when the channel is full, that is when the broker does not read: the deadline ends it.
         if let Err(error) = sent {
             log::warn!(target: "mqtt", "not sent: {error}");
         }
-        *in_flight = Some(InFlight {
-            about: message.about,
-            packet: None,
-            since: Instant::now(),
-        });
+        *in_flight = Some(InFlight { about: message.about, packet: None, since: Instant::now() });
         return;
     }
 }

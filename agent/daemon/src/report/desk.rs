@@ -160,11 +160,8 @@ impl Desk {
             return None;
         }
         self.is_availability_due = false;
-        let (about, word) = if self.is_closing {
-            (About::Offline, OFFLINE)
-        } else {
-            (About::Online, ONLINE)
-        };
+        let (about, word) =
+            if self.is_closing { (About::Offline, OFFLINE) } else { (About::Online, ONLINE) };
         Some(Message {
             about,
             topic: self.topic("availability"),
@@ -175,12 +172,7 @@ impl Desk {
 
     fn event(&mut self) -> Option<Message> {
         let payload = self.outbox.head()?;
-        Some(Message {
-            about: About::Event,
-            topic: self.topic("event"),
-            retain: false,
-            payload,
-        })
+        Some(Message { about: About::Event, topic: self.topic("event"), retain: false, payload })
     }
 
     fn document(&mut self) -> Option<Message> {

@@ -1,9 +1,11 @@
+//! What is due, and what is not.
+
 use titania_core::outcome::Trigger;
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::status::{Act, Next, Progress, StepName, UpdateStatus};
 use titania_core::time::Timestamp;
 
-use super::super::sample;
+use super::super::tests::sample;
 use super::*;
 
 /// Topics that are due, each acknowledged.
@@ -19,25 +21,15 @@ fn drain(desk: &mut Desk) -> Vec<String> {
 fn told() -> Desk {
     let mut desk = Desk::new("titania/b".into());
     desk.status(sample::changed(|_| {}));
-    assert_eq!(
-        drain(&mut desk),
-        ["availability", "board", "app/tor", "app/wallet"]
-    );
+    assert_eq!(drain(&mut desk), ["availability", "board", "app/tor", "app/wallet"]);
     desk
 }
 
 #[test]
 fn p9_what_moves_by_itself_is_not_published() {
     let later = Timestamp(1_900_000_000_000);
-    let refused = |at| {
-        Reason::new(
-            Code::RegistryUnreachable,
-            Class::Environment,
-            "no route",
-            "",
-            at,
-        )
-    };
+    let refused =
+        |at| Reason::new(Code::RegistryUnreachable, Class::Environment, "no route", "", at);
     let downloading = |done_bytes| {
         Some(UpdateStatus {
             id: "wallet-g13".into(),
@@ -46,10 +38,7 @@ fn p9_what_moves_by_itself_is_not_published() {
             trigger: Trigger::Tag,
             attempt: 1,
             to: titania_core::release::Release::default(),
-            progress: Some(Progress {
-                done_bytes,
-                total_bytes: 1000,
-            }),
+            progress: Some(Progress { done_bytes, total_bytes: 1000 }),
         })
     };
     let mut desk = told();
@@ -78,9 +67,7 @@ fn p9_what_moves_by_itself_is_not_published() {
 
     let mut published = 0;
     for done in 0..=1000 {
-        desk.status(sample::changed(|status| {
-            status.apps[1].update = downloading(done)
-        }));
+        desk.status(sample::changed(|status| status.apps[1].update = downloading(done)));
         published += drain(&mut desk).len();
     }
     // The first has the problem above taken back on both documents.
@@ -91,11 +78,7 @@ fn p9_what_moves_by_itself_is_not_published() {
 fn what_is_news_is_published_alone() {
     let mut desk = told();
     desk.status(sample::changed(|status| {
-        status.apps[0].next = Next {
-            act: Act::Retry,
-            at: Some(Timestamp(5)),
-            waiting_for: None,
-        };
+        status.apps[0].next = Next { act: Act::Retry, at: Some(Timestamp(5)), waiting_for: None };
     }));
     let message = desk.next().unwrap();
     let payload: serde_json::Value = serde_json::from_slice(&message.payload).unwrap();
@@ -120,10 +103,7 @@ fn a_change_taken_back_before_it_went_out_is_no_news() {
 fn the_next_poll_has_no_time_over_mqtt() {
     let desk = told();
     let payload = AppDocument::of(&desk.status.unwrap().apps[0]);
-    assert_eq!(
-        (payload.app.next.act, payload.app.next.at),
-        (Act::Poll, None)
-    );
+    assert_eq!((payload.app.next.act, payload.app.next.at), (Act::Poll, None));
 }
 
 #[test]
@@ -147,11 +127,7 @@ fn a_purged_app_is_emptied_until_the_broker_says_it_has_it() {
     }));
     let message = desk.next().unwrap();
     assert_eq!(
-        (
-            message.topic.as_str(),
-            message.payload.len(),
-            message.retain
-        ),
+        (message.topic.as_str(), message.payload.len(), message.retain),
         ("titania/b/app/tor", 0, true)
     );
     desk.connected(); // the acknowledgement never came

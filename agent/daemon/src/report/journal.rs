@@ -24,10 +24,8 @@ pub fn log(event: &Event) {
 
 fn write(event: &Event, level: Level, logger: &dyn log::Log) {
     let fields = fields(event);
-    let pairs: Vec<(&str, Value<'_>)> = fields
-        .iter()
-        .map(|(name, value)| (*name, Value::from(value.as_str())))
-        .collect();
+    let pairs: Vec<(&str, Value<'_>)> =
+        fields.iter().map(|(name, value)| (*name, Value::from(value.as_str()))).collect();
     let text = one_line(&event.text);
     let line = match &event.app {
         Some(app) if !text.starts_with(app.as_str()) => format!("{app}: {text}"),
@@ -44,10 +42,8 @@ fn write(event: &Event, level: Level, logger: &dyn log::Log) {
 }
 
 fn fields(event: &Event) -> Vec<(&'static str, String)> {
-    let mut fields = vec![
-        ("TITANIA_EVENT", word(&event.kind)),
-        ("TITANIA_SEQ", event.seq.to_string()),
-    ];
+    let mut fields =
+        vec![("TITANIA_EVENT", word(&event.kind)), ("TITANIA_SEQ", event.seq.to_string())];
     let mut put = |name, value: Option<String>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             fields.push((name, one_line(&value)));
@@ -60,10 +56,7 @@ fn fields(event: &Event) -> Vec<(&'static str, String)> {
     put("TITANIA_REASON", reason.map(|reason| reason.code.word()));
     put("TITANIA_CLASS", reason.map(|reason| word(&reason.class)));
     put("TITANIA_HINT", reason.map(|reason| reason.hint.clone()));
-    put(
-        "TITANIA_VERSION",
-        release.and_then(|release| release.version.clone()),
-    );
+    put("TITANIA_VERSION", release.and_then(|release| release.version.clone()));
     put(
         "TITANIA_CONFIG",
         release.and_then(|release| release.config.map(|config| config.to_string())),
@@ -80,9 +73,7 @@ fn word(value: &impl serde::Serialize) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
+//! What the journal gets of an event.
+
 use std::sync::Mutex;
 
 use log::kv::{Key, VisitSource};
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::time::Timestamp;
 
-use super::super::sample;
+use super::super::tests::sample;
 use super::*;
 
 #[derive(Default)]
@@ -36,13 +38,8 @@ impl log::Log for Lines {
 fn an_event_is_one_line_with_fields() {
     let mut event = sample::event(7);
     event.text = "rolled back\nto 0.26\u{1b}[2J".into();
-    event.reason = Some(Reason::new(
-        Code::Exited,
-        Class::Release,
-        "exit 1",
-        "see its log",
-        Timestamp(0),
-    ));
+    event.reason =
+        Some(Reason::new(Code::Exited, Class::Release, "exit 1", "see its log", Timestamp(0)));
     let lines = Lines::default();
     write(&event, Level::Warn, &lines);
     assert_eq!(

@@ -25,7 +25,7 @@ use titania_core::status::{MqttState, MqttStatus, Status};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-pub use settings::{Address, AddressError, Backoff, MqttSettings};
+pub use settings::{Address, Backoff, MqttSettings};
 
 use connection::Patience;
 use desk::Desk;
@@ -50,10 +50,7 @@ struct Shared {
 
 impl Shared {
     fn new(prefix: String, state: MqttState) -> Rc<Self> {
-        let status = MqttStatus {
-            state,
-            ..MqttStatus::default()
-        };
+        let status = MqttStatus { state, ..MqttStatus::default() };
         Rc::new(Self {
             desk: RefCell::new(Desk::new(prefix)),
             changed: Notify::new(),
@@ -103,10 +100,7 @@ impl Mqtt {
             Patience::default(),
             metrics,
         ));
-        Self {
-            shared,
-            task: Rc::new(Cell::new(Some(task))),
-        }
+        Self { shared, task: Rc::new(Cell::new(Some(task))) }
     }
 
     /// No `[mqtt]`: takes everything, tells nobody, keeps nothing; its state is `disabled`.
@@ -160,7 +154,5 @@ impl Mqtt {
     }
 }
 
-#[cfg(test)]
-mod sample;
 #[cfg(test)]
 mod tests;

@@ -82,9 +82,7 @@ impl Outbox {
                 }
             };
         }
-        self.in_flight
-            .as_ref()
-            .map(|letter| letter.payload.to_vec())
+        self.in_flight.as_ref().map(|letter| letter.payload.to_vec())
     }
 
     /// The broker has what was in flight.

@@ -1,3 +1,5 @@
+//! Order, bounds, and what tells of events given up.
+
 use super::*;
 
 fn event(seq: u64, text: &str) -> Event {
@@ -30,18 +32,11 @@ fn events_leave_in_order_and_the_head_stays_until_it_is_acknowledged() {
     outbox.push(&event(1, "first"));
     outbox.push(&event(2, "second"));
     let head = outbox.head().unwrap();
-    assert_eq!(
-        outbox.head().unwrap(),
-        head,
-        "a new connection sends it again"
-    );
+    assert_eq!(outbox.head().unwrap(), head, "a new connection sends it again");
     assert_eq!(outbox.queued(), 2);
     outbox.acknowledged();
     assert_eq!(take(&mut outbox).unwrap().text, "second");
-    assert_eq!(
-        (take(&mut outbox), outbox.queued(), outbox.bytes),
-        (None, 0, 0)
-    );
+    assert_eq!((take(&mut outbox), outbox.queued(), outbox.bytes), (None, 0, 0));
 }
 
 #[test]
@@ -53,36 +48,21 @@ fn the_oldest_go_first_and_one_event_says_so_where_they_were() {
     for seq in 2..=most + 1 {
         outbox.push(&event(seq, "x"));
     }
-    assert_eq!(
-        (outbox.dropped(), outbox.queued()),
-        (0, most + 1),
-        "at the limit"
-    );
+    assert_eq!((outbox.dropped(), outbox.queued()), (0, most + 1), "at the limit");
     outbox.push(&event(most + 2, "x"));
     outbox.push(&event(most + 3, "x"));
     assert_eq!(outbox.dropped(), 2, "two past it");
-    assert_eq!(
-        take(&mut outbox).unwrap().seq,
-        1,
-        "the one in flight is kept"
-    );
+    assert_eq!(take(&mut outbox).unwrap().seq, 1, "the one in flight is kept");
     let told = take(&mut outbox).unwrap();
     assert_eq!(
         (told.kind, told.seq, told.at, told.level),
-        (
-            EventType::EventsDropped,
-            3,
-            Timestamp(3_000),
-            Level::Warning
-        )
+        (EventType::EventsDropped, 3, Timestamp(3_000), Level::Warning)
     );
     assert_eq!(
         told.text,
         "2 events, numbers 2 to 3, were given up: the broker was away too long to keep them"
     );
-    let rest: Vec<u64> = std::iter::from_fn(|| take(&mut outbox))
-        .map(|e| e.seq)
-        .collect();
+    let rest: Vec<u64> = std::iter::from_fn(|| take(&mut outbox)).map(|e| e.seq).collect();
     assert_eq!(rest, (4..=most + 3).collect::<Vec<_>>());
 }
 
@@ -94,11 +74,7 @@ fn bytes_are_bounded_too() {
         outbox.push(&event(seq, &text));
         assert!(outbox.bytes <= BYTES_MAX, "{}", outbox.bytes);
     }
-    assert_eq!(
-        outbox.dropped() + outbox.queued(),
-        21,
-        "with the one that tells"
-    );
+    assert_eq!(outbox.dropped() + outbox.queued(), 21, "with the one that tells");
     assert!(outbox.dropped() >= 9);
 }
 
@@ -111,12 +87,7 @@ fn one_event_over_the_limit_is_given_up_alone() {
         outbox.push(&event(2, &"x".repeat(length)));
         outbox.push(&event(3, "after"));
         assert_eq!(outbox.dropped(), dropped, "{case}");
-        let seqs: Vec<u64> = std::iter::from_fn(|| take(&mut outbox))
-            .map(|e| e.seq)
-            .collect();
-        assert!(
-            seqs.starts_with(&[1]) && seqs.ends_with(&[3]),
-            "{case}: {seqs:?}"
-        );
+        let seqs: Vec<u64> = std::iter::from_fn(|| take(&mut outbox)).map(|e| e.seq).collect();
+        assert!(seqs.starts_with(&[1]) && seqs.ends_with(&[3]), "{case}: {seqs:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod broker;
 mod hostile;
+pub(in crate::report) mod sample;
 mod secured;
 
 use std::cell::Cell;
@@ -15,7 +16,7 @@ use broker::{Broker, Watcher, on_one_thread, until};
 
 fn settings(port: u16) -> MqttSettings {
     MqttSettings {
-        address: format!("mqtt://127.0.0.1:{port}").parse().unwrap(),
+        address: Address { host: "127.0.0.1".into(), port, tls: false },
         board: "b".into(),
         prefix: "titania/b".into(),
         user: None,
@@ -24,10 +25,7 @@ fn settings(port: u16) -> MqttSettings {
         client_cert: None,
         client_key: None,
         metrics: Duration::ZERO,
-        backoff: Backoff {
-            first: Duration::from_millis(100),
-            longest: Duration::from_millis(400),
-        },
+        backoff: Backoff { first: Duration::from_millis(100), longest: Duration::from_millis(400) },
     }
 }
 
@@ -45,9 +43,7 @@ async fn state(mqtt: &Mqtt, wanted: MqttState) -> MqttStatus {
 
 async fn delivered(mqtt: &Mqtt) {
     let mut states = mqtt.state();
-    until("queue", states.wait_for(|status| status.queued == 0))
-        .await
-        .unwrap();
+    until("queue", states.wait_for(|status| status.queued == 0)).await.unwrap();
 }
 
 #[test]
@@ -144,17 +140,12 @@ fn a_restarted_broker_gets_everything_again_and_what_happened_meanwhile() {
         delivered(&mqtt).await;
         drop(broker);
         let away = state(&mqtt, MqttState::Backoff).await;
-        assert_eq!(
-            away.error.unwrap().code,
-            titania_core::reason::Code::BrokerUnreachable
-        );
+        assert_eq!(away.error.unwrap().code, titania_core::reason::Code::BrokerUnreachable);
         for seq in 2..=30 {
             mqtt.event(&sample::event(seq));
         }
         mqtt.status(sample::changed(|status| status.apps[0].proven = false));
-        mqtt.status(sample::changed(|status| {
-            status.apps[0].next.act = Act::None
-        }));
+        mqtt.status(sample::changed(|status| status.apps[0].next.act = Act::None));
         let broker = Broker::start_at(port); // an empty one: it keeps nothing over a restart
         let mut watcher = Watcher::new(port).await;
         assert_eq!(watcher.events(29).await, (2..=30).collect::<Vec<u64>>());
@@ -162,10 +153,7 @@ fn a_restarted_broker_gets_everything_again_and_what_happened_meanwhile() {
         assert_eq!(mqtt.state().borrow().error, None);
         let mut late = Watcher::new(port).await;
         let retained = late.take(4).await;
-        let (_, tor) = retained
-            .iter()
-            .find(|(topic, _)| topic.ends_with("/tor"))
-            .unwrap();
+        let (_, tor) = retained.iter().find(|(topic, _)| topic.ends_with("/tor")).unwrap();
         let tor: serde_json::Value = serde_json::from_str(tor).unwrap();
         assert_eq!(
             (&tor["proven"], &tor["next"]["act"]),
@@ -193,10 +181,7 @@ fn p9_nothing_is_published_when_nothing_changes() {
         }
         mqtt.status(sample::changed(|status| status.clock_synced = false));
         let (topic, payload) = watcher.take(1).await.remove(0);
-        assert_eq!(
-            topic, "titania/b/board",
-            "the first message after the set of retained ones"
-        );
+        assert_eq!(topic, "titania/b/board", "the first message after the set of retained ones");
         assert!(payload.contains("\"clock_synced\":false"));
     });
 }
@@ -228,11 +213,7 @@ fn metrics_come_when_asked_for_and_are_not_retained() {
         let mut watcher = Watcher::new(broker.port).await;
         let _mqtt = Mqtt::start(settings, move || {
             count.set(count.get() + 1);
-            Metrics {
-                schema: 1,
-                load: [0.5, 0.25, f64::from(count.get())],
-                ..Metrics::default()
-            }
+            Metrics { schema: 1, load: [0.5, 0.25, f64::from(count.get())], ..Metrics::default() }
         });
         for wanted in 1..=3 {
             let payload = watcher.next_on("titania/b/metrics").await;
@@ -240,11 +221,7 @@ fn metrics_come_when_asked_for_and_are_not_retained() {
             assert_eq!(metrics.load[2].to_bits(), f64::from(wanted).to_bits());
         }
         let mut late = Watcher::new(broker.port).await;
-        assert_eq!(
-            late.take(1).await[0].0,
-            "titania/b/availability",
-            "retained ones come first"
-        );
+        assert_eq!(late.take(1).await[0].0, "titania/b/availability", "retained ones come first");
     });
 }
 

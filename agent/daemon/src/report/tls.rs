@@ -72,9 +72,7 @@ pub(super) fn config(settings: &MqttSettings) -> Result<Arc<ClientConfig>, FileE
         (Some(cert), Some(key_path)) => {
             let key = PrivateKeyDer::from_pem_slice(&read(key_path, PEM_BYTES_MAX)?)
                 .map_err(|_| FileError::Content(key_path.clone(), "private key in PEM"))?;
-            builder
-                .with_client_auth_cert(certificates(cert)?, key)
-                .map_err(FileError::Refused)?
+            builder.with_client_auth_cert(certificates(cert)?, key).map_err(FileError::Refused)?
         }
         _ => return Err(FileError::Half),
     };
@@ -89,8 +87,7 @@ pub(super) fn password(settings: &MqttSettings) -> Result<String, FileError> {
     let bytes = read(path, PASSWORD_BYTES_MAX)?;
     let text =
         String::from_utf8(bytes).map_err(|_| FileError::Content(path.clone(), "text in UTF-8"))?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(line.strip_suffix('\r').unwrap_or(line).to_string())
+    Ok(text.lines().next().unwrap_or_default().to_string())
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
@@ -106,9 +103,7 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     let failed = |error| FileError::Read(path.into(), error);
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;
-    file.take(most + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > most {
         return Err(FileError::TooLarge(path.into(), most));
     }

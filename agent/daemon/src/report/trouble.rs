@@ -52,13 +52,7 @@ pub(super) fn flood(address: &Address) -> Reason {
 /// The connection could not be made, or ended.
 pub(super) fn lost(address: &Address, error: &ConnectionError) -> Reason {
     let unreachable = |message: String, hint: &str| {
-        Reason::new(
-            Code::BrokerUnreachable,
-            Class::Environment,
-            message,
-            hint,
-            now(),
-        )
+        Reason::new(Code::BrokerUnreachable, Class::Environment, message, hint, now())
     };
     match error {
         ConnectionError::ConnectionRefused(code) => {

@@ -14,10 +14,7 @@ use tokio::time::{Instant, timeout};
 const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(super) fn on_one_thread(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, test);
 }
 
@@ -67,11 +64,7 @@ impl Broker {
         let log = folder.join("log");
         let _ = std::fs::remove_file(&log);
         // It would give up root, and then not read a folder that is root's.
-        let user = if nix::unistd::geteuid().is_root() {
-            "user root\n"
-        } else {
-            ""
-        };
+        let user = if nix::unistd::geteuid().is_root() { "user root\n" } else { "" };
         let text = format!(
             "{user}listener {port} 127.0.0.1\npersistence false\nlog_type all\nlog_dest file {}\n{}",
             log.display(),
@@ -86,21 +79,13 @@ impl Broker {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self {
-            child,
-            port,
-            folder,
-        }
+        Self { child, port, folder }
     }
 
     pub(super) async fn wait_for_log(&self, line: &str) {
         let log = self.folder.join("log");
-        again(line, async || {
-            std::fs::read_to_string(&log)
-                .ok()
-                .filter(|text| text.contains(line))
-        })
-        .await;
+        again(line, async || std::fs::read_to_string(&log).ok().filter(|text| text.contains(line)))
+            .await;
     }
 }
 
@@ -117,11 +102,7 @@ impl Drop for Broker {
 }
 
 pub(super) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A client that subscribes to everything.
@@ -140,11 +121,7 @@ impl Watcher {
             let (client, mut events) = AsyncClient::new(options, 10);
             events.poll().await.ok()?;
             client.subscribe("#", QoS::AtLeastOnce).await.unwrap();
-            Some(Self {
-                client,
-                events,
-                seen: VecDeque::new(),
-            })
+            Some(Self { client, events, seen: VecDeque::new() })
         };
         let mut watcher = again("mosquitto", connect).await;
         let subscribed = async {
@@ -183,11 +160,7 @@ impl Watcher {
         let mut numbers = Vec::new();
         while numbers.len() < count {
             let payload = self.next_on("titania/b/event").await;
-            numbers.push(
-                serde_json::from_str::<titania_core::event::Event>(&payload)
-                    .unwrap()
-                    .seq,
-            );
+            numbers.push(serde_json::from_str::<titania_core::event::Event>(&payload).unwrap().seq);
         }
         numbers
     }
@@ -209,9 +182,6 @@ impl Watcher {
     }
 
     pub(super) async fn say(&mut self, topic: &str, payload: &str) {
-        self.client
-            .publish(topic, QoS::AtLeastOnce, true, payload)
-            .await
-            .unwrap();
+        self.client.publish(topic, QoS::AtLeastOnce, true, payload).await.unwrap();
     }
 }

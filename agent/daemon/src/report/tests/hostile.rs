@@ -39,54 +39,24 @@ fn p10_whatever_a_broker_sends_only_ends_the_connection() {
     let in_max = 20 * 1024;
     let over = publish(in_max - 2 - 22 + 1);
     let cases: Vec<(&str, Vec<u8>)> = vec![
-        (
-            "no MQTT at all",
-            [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], &[b'x'; 100]].concat(),
-        ),
+        ("no MQTT at all", [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], &[b'x'; 100]].concat()),
         ("refused", vec![0x20, 2, 0, 5]),
         ("an unknown return code", vec![0x20, 2, 0, 99]),
         ("another packet instead of CONNACK", vec![0xd0, 0]),
-        (
-            "a packet of 256 MB announced",
-            [CONNACK, &[0x30, 0xff, 0xff, 0xff, 0x7f]].concat(),
-        ),
-        (
-            "a length of five bytes",
-            [CONNACK, &[0x30, 0xff, 0xff, 0xff, 0xff, 0xff]].concat(),
-        ),
+        ("a packet of 256 MB announced", [CONNACK, &[0x30, 0xff, 0xff, 0xff, 0x7f]].concat()),
+        ("a length of five bytes", [CONNACK, &[0x30, 0xff, 0xff, 0xff, 0xff, 0xff]].concat()),
         ("one byte too many", [CONNACK, over.as_slice()].concat()),
-        (
-            "a topic longer than its packet",
-            [CONNACK, &[0x30, 3, 0xff, 0xff, 0]].concat(),
-        ),
-        (
-            "a topic that is no text",
-            [CONNACK, &[0x30, 4, 0, 2, 0xff, 0xfe]].concat(),
-        ),
+        ("a topic longer than its packet", [CONNACK, &[0x30, 3, 0xff, 0xff, 0]].concat()),
+        ("a topic that is no text", [CONNACK, &[0x30, 4, 0, 2, 0xff, 0xfe]].concat()),
         ("QoS 3", [CONNACK, &[0x36, 4, 0, 1, b'a', 0]].concat()),
-        (
-            "an acknowledgement nobody waits for",
-            [CONNACK, &[0x40, 2, 0xff, 0xff]].concat(),
-        ),
+        ("an acknowledgement nobody waits for", [CONNACK, &[0x40, 2, 0xff, 0xff]].concat()),
         ("an empty acknowledgement", [CONNACK, &[0x40, 0]].concat()),
-        (
-            "a release nobody waits for",
-            [CONNACK, &[0x62, 2, 0, 9]].concat(),
-        ),
-        (
-            "a completion nobody waits for",
-            [CONNACK, &[0x70, 2, 0, 9]].concat(),
-        ),
-        (
-            "a SUBACK with unknown codes",
-            [CONNACK, &[0x90, 3, 0, 1, 0x77]].concat(),
-        ),
+        ("a release nobody waits for", [CONNACK, &[0x62, 2, 0, 9]].concat()),
+        ("a completion nobody waits for", [CONNACK, &[0x70, 2, 0, 9]].concat()),
+        ("a SUBACK with unknown codes", [CONNACK, &[0x90, 3, 0, 1, 0x77]].concat()),
         ("CONNECT of its own", [CONNACK, &[0x10, 2, 0, 4]].concat()),
         ("a second CONNACK", [CONNACK, CONNACK].concat()),
-        (
-            "a flood",
-            [CONNACK, publish(3).repeat(500).as_slice()].concat(),
-        ),
+        ("a flood", [CONNACK, publish(3).repeat(500).as_slice()].concat()),
     ];
     on_one_thread(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -127,16 +97,11 @@ fn a_packet_at_the_limit_is_read() {
         let _mqtt = start(listener.local_addr().unwrap().port());
         let mut stream = accept(&listener).await;
         stream.write_all(CONNACK).await.unwrap();
-        stream
-            .write_all(&publish(20 * 1024 - 2 - 22))
-            .await
-            .unwrap();
+        stream.write_all(&publish(20 * 1024 - 2 - 22)).await.unwrap();
         // A ping after it shows that the connection goes on: rumqttc ends it at an unexpected PINGREQ only.
         stream.write_all(&[0xd0, 0]).await.unwrap();
         let mut head = [0; 1];
-        until("SUBSCRIBE", stream.read_exact(&mut head))
-            .await
-            .unwrap();
+        until("SUBSCRIBE", stream.read_exact(&mut head)).await.unwrap();
         assert_eq!(head[0], 0x82);
     });
 }
@@ -161,22 +126,11 @@ fn a_broker_that_does_not_acknowledge_is_left() {
             let mut stream = accept(&listener).await;
             stream.write_all(CONNACK).await.unwrap();
             let mut read = Vec::new();
-            until("hang-up", stream.read_to_end(&mut read))
-                .await
-                .unwrap();
-            assert!(
-                read.windows(6).any(|bytes| bytes == b"online"),
-                "it published first"
-            );
+            until("hang-up", stream.read_to_end(&mut read)).await.unwrap();
+            assert!(read.windows(6).any(|bytes| bytes == b"online"), "it published first");
         }
         let shown = shared.state.borrow().clone();
-        assert!(
-            shown
-                .error
-                .unwrap()
-                .message
-                .ends_with("does not answer any more")
-        );
+        assert!(shown.error.unwrap().message.ends_with("does not answer any more"));
     });
 }
 
@@ -199,9 +153,7 @@ fn a_broker_that_says_nothing_is_left() {
         for _ in 0..2 {
             let mut stream = accept(&listener).await;
             let mut read = Vec::new();
-            until("hang-up", stream.read_to_end(&mut read))
-                .await
-                .unwrap();
+            until("hang-up", stream.read_to_end(&mut read)).await.unwrap();
         }
     });
 }

@@ -7,19 +7,19 @@ use titania_core::status::Status;
 use titania_core::time::Timestamp;
 
 /// Two apps, all well.
-pub(super) fn status() -> Status {
-    serde_json::from_str(include_str!("../../../core/samples/status.json")).unwrap()
+pub(in crate::report) fn status() -> Status {
+    serde_json::from_str(include_str!("../../../../core/samples/status.json")).unwrap()
 }
 
 /// The same, changed.
-pub(super) fn changed(change: impl FnOnce(&mut Status)) -> Rc<Status> {
+pub(in crate::report) fn changed(change: impl FnOnce(&mut Status)) -> Rc<Status> {
     let mut status = status();
     change(&mut status);
     Rc::new(status)
 }
 
 /// An event with a number.
-pub(super) fn event(seq: u64) -> Event {
+pub(in crate::report) fn event(seq: u64) -> Event {
     let status = status();
     Event {
         schema: 1,
