@@ -19,7 +19,7 @@ use crate::faults::{Faults, quote, too_long};
 use crate::table::{Field, Table, parse};
 use crate::units;
 
-pub(crate) use network::overlap;
+pub(crate) use network::{overlap, port_of};
 pub(crate) use process::{is_group, is_variable};
 
 /// Every key of a definition above its first table, and the tables.
@@ -302,3 +302,6 @@ fn shm_size(field: &Field<'_>) -> Option<u64> {
     }
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests;

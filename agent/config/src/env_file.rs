@@ -71,3 +71,23 @@ pub fn env_file(file: &str, text: &str) -> Result<BTreeMap<String, String>, Vec<
         Err(faults.finish())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_all_that_stands_behind_the_first_equals_sign() {
+        let text = "# secrets\n\nA=b\r\n  B= c = \"d\" \nC=\n#D=e\n   # F=g\nH=last";
+        let wanted = [("A", "b"), ("B", " c = \"d\" "), ("C", ""), ("H", "last")];
+        let wanted = wanted.map(|(key, value)| (key.to_string(), value.to_string()));
+        assert_eq!(env_file("wallet.env", text), Ok(BTreeMap::from(wanted)));
+    }
+
+    #[test]
+    fn an_env_file_is_read_up_to_its_limit_and_not_past_it() {
+        let text = format!("A={}", "x".repeat(FILE_BYTES_MAX - 2));
+        assert!(env_file("wallet.env", &text).is_ok());
+        assert!(env_file("wallet.env", &format!("{text}x")).is_err());
+    }
+}

@@ -36,14 +36,19 @@ impl<'a> Faults<'a> {
 
     /// One more fault, at the start of `span`.
     pub(crate) fn at(&self, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
-        let mut list = self.list.borrow_mut();
-        if list.len() < COLLECTED_MAX {
-            list.push((span.start, message.into(), hint.into()));
+        if !self.is_full() {
+            let fault = (span.start, message.into(), hint.into());
+            self.list.borrow_mut().push(fault);
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.list.borrow().is_empty()
+    }
+
+    /// Whether further ones would not be told anyway.
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.borrow().len() >= COLLECTED_MAX
     }
 
     /// All faults in the order of the text, [`FAULTS_MAX`] at most.

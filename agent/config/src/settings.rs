@@ -160,3 +160,6 @@ impl Default for Disk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,9 @@ use crate::faults::{Faults, Span, quote};
 use crate::nearest;
 use crate::units::{self, UnitFault};
 
+/// Most items of a list: items are compared with each other, and no list in the field has a tenth of it.
+const ITEMS_MAX: usize = 256;
+
 /// One key with its value, and where both stand.
 #[derive(Clone)]
 pub(crate) struct Field<'a> {
@@ -37,33 +40,38 @@ pub(crate) struct Table<'a> {
 /// Reads a file; `None`, with faults told, when it is no TOML.
 pub(crate) fn parse<'a>(text: &'a str, faults: &Faults<'a>) -> Option<DeTable<'a>> {
     let (document, errors) = DeTable::parse_recoverable(text);
+    let mut last_line = None;
     for error in &errors {
         let at = error.span().unwrap_or(0..0);
-        faults.at(
-            &at,
-            format!("no TOML: {}", error.message()),
-            syntax_hint(text, &at),
-        );
+        // One missing quote makes several errors of one line.
+        let line = text
+            .get(..at.start)
+            .map(|before| before.matches('\n').count());
+        if last_line != Some(line) {
+            let (message, hint) = (error.message(), syntax_hint(text, &at, error.message()));
+            faults.at(&at, format!("no TOML: {message}"), hint);
+        }
+        last_line = Some(line);
     }
     errors.is_empty().then(|| document.into_inner())
 }
 
-fn syntax_hint(text: &str, at: &Span) -> &'static str {
-    let line_start = text
-        .get(..at.start)
-        .and_then(|t| t.rfind('\n'))
-        .map_or(0, |n| n + 1);
+fn syntax_hint(text: &str, at: &Span, message: &str) -> &'static str {
+    let line_start = text.get(..at.start).and_then(|t| t.rfind('\n'));
     let line = text
-        .get(line_start..)
-        .and_then(|t| t.lines().next())
-        .unwrap_or("");
-    let value = line.split_once('=').map_or("", |(_, value)| value.trim());
-    if value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
-        && !matches!(value, "true" | "false")
-    {
-        "text stands between quotes: key = \"value\""
-    } else {
-        "each line is key = value, [table] or a comment after #"
+        .get(line_start.map_or(0, |n| n + 1)..)
+        .and_then(|t| t.lines().next());
+    let value = line
+        .and_then(|l| l.split_once('='))
+        .map_or("", |(_, value)| value.trim());
+    let bare = value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
+    match message {
+        m if m.contains("duplicate key") => "leave one of them out",
+        m if m.contains("basic string") => "close the text with \" on the same line",
+        _ if bare && !matches!(value, "true" | "false") => {
+            "text stands between quotes: key = \"value\""
+        }
+        _ => "each line is key = value, [table] or a comment after #",
     }
 }
 
@@ -107,7 +115,7 @@ impl<'a> Table<'a> {
     fn known(mut self, known: &[&str], stray: &dyn Fn(&str) -> Option<String>) -> Self {
         self.fields.retain(|key, field| {
             let is_known = known.contains(key);
-            if !is_known {
+            if !is_known && !field.faults.is_full() {
                 let hint = stray(key).unwrap_or_else(|| nearest::hint(key, known, "key"));
                 let place = if self.name.is_empty() {
                     String::new()
@@ -258,6 +266,15 @@ impl<'a> Field<'a> {
             self.wrong_type("a list", example);
             return None;
         };
+        if list.len() > ITEMS_MAX {
+            let message = format!(
+                "\"{}\" has {} items, at most {ITEMS_MAX} are read",
+                self.name,
+                list.len()
+            );
+            self.wrong(message, "is it the right file?");
+            return None;
+        }
         let item = |item: &'a Spanned<DeValue<'a>>| Self {
             at: item.span(),
             value: item.get_ref(),
@@ -308,12 +325,7 @@ impl<'a> Field<'a> {
             self.wrong_type("a table", example);
             return None;
         };
-        Some(Table::new(
-            &self.name,
-            self.key_at.clone(),
-            map,
-            self.faults,
-        ))
+        Some(Table::new(&self.name, self.at.clone(), map, self.faults))
     }
 
     pub(crate) fn duration(&self, example: &str, least: Millis, most: Millis) -> Option<Millis> {

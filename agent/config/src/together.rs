@@ -1,11 +1,11 @@
 //! What is wrong between definitions that are each right.
 
-use titania_core::definition::{Definition, Port};
+use titania_core::definition::Definition;
 use titania_core::names::AppName;
 use titania_core::status::ConfigError;
 use toml::de::DeTable;
 
-use crate::definition::overlap;
+use crate::definition::{overlap, port_of};
 use crate::faults::place;
 use crate::nearest;
 
@@ -106,19 +106,12 @@ fn ports(app: &App<'_>, other: &App<'_>, clashes: &mut Vec<Clash>) {
         {
             clashes.push(app.clash(
                 "ports",
-                |text| is_port(text, own),
+                |text| port_of(text).as_ref() == Ok(own),
                 format!("\"{own}\" takes the same port of the board as \"{taken}\" of the app \"{}\" ({})", other.name, other.file),
                 "give one of them another port of the board".to_string(),
             ));
         }
     }
-}
-
-/// Whether a text of the file is the port as it was read.
-fn is_port(text: &str, port: &Port) -> bool {
-    let shown = port.to_string();
-    let bare = text.replace(['[', ']'], "");
-    bare == shown || format!("{bare}/tcp") == shown
 }
 
 fn nobody(app: &App<'_>, apps: &[App<'_>], clashes: &mut Vec<Clash>) {
@@ -168,7 +161,7 @@ fn cycle(app: &App<'_>, apps: &[App<'_>], clashes: &mut Vec<Clash>) {
                 ));
                 return;
             }
-            if reached.iter().all(|(name, _)| *name != wanted) {
+            if find(wanted).is_some() && reached.iter().all(|(name, _)| *name != wanted) {
                 reached.push((wanted, place));
             }
         }

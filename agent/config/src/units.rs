@@ -107,6 +107,14 @@ fn sum(
         let hint = format!("write a whole number and a unit ({names}), as in \"{example}\"");
         return Err(fault(format!("{} is no {what}", quote(text)), hint));
     }
+    let compact: String = text.split_whitespace().collect();
+    if compact != text {
+        let hint = match sum(&compact, what, usual, example, units, guesses) {
+            Ok(_) => format!("write it without them, as in {}", quote(&compact)),
+            Err(inner) => inner.hint,
+        };
+        return Err(fault(format!("{} has blanks in it", quote(text)), hint));
+    }
     let too_long = || {
         fault(
             format!("{} is too much", quote(text)),
@@ -133,7 +141,7 @@ fn sum(
             return Err(fault(format!("{} is no whole number", quote(text)), hint));
         }
         let Some((_, factor)) = units.iter().find(|(name, _)| *name == unit) else {
-            let lower = unit.trim().to_lowercase();
+            let lower = unit.to_lowercase();
             let guess = guesses.iter().find(|(wrong, _)| *wrong == lower);
             let hint = match guess {
                 Some((_, right)) => format!("did you mean \"{number}{right}\"? units are {names}"),
@@ -190,7 +198,10 @@ pub(crate) fn time_of_day(text: &str) -> Result<u16, UnitFault> {
     let Some((hours, minutes)) = text.split_once(':') else {
         return Err(wrong(example));
     };
-    let two = |t: &str| (t.len() == 2).then(|| t.parse::<u16>().ok()).flatten();
+    let two = |t: &str| {
+        let digits = t.len() == 2 && t.bytes().all(|c| c.is_ascii_digit());
+        digits.then(|| t.parse::<u16>().ok()).flatten()
+    };
     match (two(hours), two(minutes)) {
         (Some(24), Some(0)) => Err(wrong("midnight is \"00:00\"")),
         (Some(h), Some(m)) if h < 24 && m < 60 => Ok(h * 60 + m),

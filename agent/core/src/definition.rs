@@ -186,7 +186,9 @@ impl fmt::Display for Protocol {
 
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.address.is_empty() {
+        if self.address.contains(':') {
+            write!(f, "[{}]:", self.address)?;
+        } else if !self.address.is_empty() {
             write!(f, "{}:", self.address)?;
         }
         write!(f, "{}:{}/{}", self.host, self.container, self.protocol)

@@ -97,7 +97,6 @@ pub(super) fn ports(top: &Table<'_>, network: &str) -> Vec<Port> {
     list
 }
 
-/// Docker's short form: `[address:]board:container[/protocol]`.
 fn port(item: &Field<'_>) -> Option<Port> {
     if let toml::de::DeValue::Integer(number) = item.value {
         let message = format!("\"ports\" takes text, not the number {}", number.as_str());
@@ -105,10 +104,18 @@ fn port(item: &Field<'_>) -> Option<Port> {
         return None;
     }
     let text = item.text(PORTS_EXAMPLE)?;
-    let wrong = |why: &str, hint: String| {
-        item.wrong(format!("\"ports\": {} {why}", quote(text)), hint);
-        None
-    };
+    match port_of(text) {
+        Ok(port) => Some(port),
+        Err((why, hint)) => {
+            item.wrong(format!("\"ports\": {} {why}", quote(text)), hint);
+            None
+        }
+    }
+}
+
+/// Docker's short form: `[address:]board:container[/protocol]`; else what is wrong, and a hint.
+pub(crate) fn port_of(text: &str) -> Result<Port, (String, String)> {
+    let wrong = |why: &str, hint: &str| Err((why.to_string(), hint.to_string()));
     let (rest, protocol) = match text.rsplit_once('/') {
         None => (text, Protocol::Tcp),
         Some((rest, "tcp")) => (rest, Protocol::Tcp),
@@ -118,43 +125,47 @@ fn port(item: &Field<'_>) -> Option<Port> {
             let why = format!("has the unknown protocol {}", quote(other));
             return wrong(
                 &why,
-                nearest::hint(other, &["tcp", "udp", "sctp"], "protocol"),
+                &nearest::hint(other, &["tcp", "udp", "sctp"], "protocol"),
             );
         }
     };
     let Some((front, container)) = rest.rsplit_once(':') else {
         return wrong(
             "names no port of the board",
-            format!("write \"{rest}:{rest}\""),
+            &format!("write {}", quote(&format!("{rest}:{rest}"))),
         );
     };
     let (address, host) = match front.rsplit_once(':') {
-        None => ("", front),
-        Some((address, host)) => (address, host),
+        None => (None, front),
+        Some((address, host)) => (Some(address), host),
     };
     if [host, container].iter().any(|p| p.contains('-')) {
         return wrong(
             "is a range",
-            "ranges are not taken: write each port on its own".to_string(),
+            "ranges are not taken: write each port on its own",
         );
     }
     if host.is_empty() {
         return wrong(
             "names no port of the board",
-            "write board:container, as in \"6420:6420\"".to_string(),
+            "write board:container, as in \"6420:6420\"",
         );
     }
     let (Some(host), Some(container)) = (number(host), number(container)) else {
         return wrong(
             "is no published port",
-            "write [address:]board:container[/protocol] with ports from 1 to 65535".to_string(),
+            "write [address:]board:container[/protocol] with ports from 1 to 65535",
         );
     };
-    let Some(address) = address_of(address) else {
+    let Some(address) = address.map_or(Some(String::new()), address_of) else {
+        let why = format!(
+            "has {} before its ports, which is no address",
+            quote(address.unwrap_or(""))
+        );
         let hint = "write an address of the board as in \"127.0.0.1:8080:80\", a v6 one in brackets: \"[::1]:8080:80\"";
-        return wrong("has no address before its ports", hint.to_string());
+        return wrong(&why, hint);
     };
-    Some(Port {
+    Ok(Port {
         address,
         host,
         container,
@@ -171,9 +182,6 @@ fn number(text: &str) -> Option<u16> {
 }
 
 fn address_of(text: &str) -> Option<String> {
-    if text.is_empty() {
-        return Some(String::new());
-    }
     match text.strip_prefix('[') {
         Some(rest) => rest
             .strip_suffix(']')?
@@ -187,14 +195,17 @@ fn address_of(text: &str) -> Option<String> {
 /// Whether both take the same port of the board: the same number and protocol on addresses that
 /// overlap (none written is every address, `0.0.0.0` every v4 and `::` every v6 one).
 pub(crate) fn overlap(a: &Port, b: &Port) -> bool {
+    if a.host != b.host || a.protocol != b.protocol {
+        return false;
+    }
     let address = |p: &Port| p.address.parse::<IpAddr>().ok();
-    let same = match (address(a), address(b)) {
+    match (address(a), address(b)) {
         (None, _) | (_, None) => true,
         (Some(a), Some(b)) => {
-            a == b || (a.is_ipv4() == b.is_ipv4() && (a.is_unspecified() || b.is_unspecified()))
+            let either = a.is_unspecified() || b.is_unspecified();
+            a == b || (a.is_ipv4() == b.is_ipv4() && either)
         }
-    };
-    same && a.host == b.host && a.protocol == b.protocol
+    }
 }
 
 pub(super) fn extra_hosts(top: &Table<'_>) -> Vec<String> {

@@ -50,9 +50,8 @@ fn user_rule(field: &Field<'_>, allow_root: bool) -> Option<UserRule> {
     let (uid, gid) = text.split_once(':').unwrap_or((text, text));
     let (Some(uid), Some(gid)) = (id(uid), id(gid)) else {
         let message = format!(
-            "\"user\": {} is neither {} nor a number nor \"uid:gid\"",
-            quote(text),
-            USER_WORDS.join(", ")
+            "\"user\": {} is neither auto, image or pool nor a number nor \"uid:gid\"",
+            quote(text)
         );
         let near = nearest::nearest(text, &USER_WORDS).filter(|near| nearest::is_near(text, near));
         let hint = match near {

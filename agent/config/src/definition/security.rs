@@ -102,6 +102,12 @@ pub(super) fn devices(top: &Table<'_>) -> Vec<String> {
             );
             continue;
         }
+        if !text.starts_with('/') {
+            let device = quote(&format!("/dev/{text}"));
+            let message = format!("\"devices\": {} is no path of a device", quote(text));
+            item.wrong(message, format!("write the whole path, as in {device}"));
+            continue;
+        }
         let Some(path) = absolute(&item, EXAMPLE) else {
             continue;
         };
@@ -148,6 +154,8 @@ pub(super) fn sysctls(top: &Table<'_>, network: &str) -> BTreeMap<String, String
                 format!("\"sysctls\": {} belongs to the network, and network = \"host\" is the board's own", quote(&key)),
                 "set it on the board, in /etc/sysctl.d",
             );
+        } else if field.value.is_bool() {
+            field.wrong_type("text or a number", "1");
         } else if let Some(value) = scalar(&field, "text or a number", "1024") {
             if value.is_empty() || value.chars().any(char::is_control) {
                 field.wrong(

@@ -149,6 +149,7 @@ fn url(field: &Field<'_>) -> Option<(bool, String, u16)> {
         "" => Some(if tls { 8883 } else { 1883 }),
         text => text
             .strip_prefix(':')
+            .filter(|p| p.bytes().all(|c| c.is_ascii_digit()))
             .and_then(|p| p.parse().ok())
             .filter(|p| *p > 0),
     };

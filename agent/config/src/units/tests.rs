@@ -43,7 +43,7 @@ fn a_wrong_unit_is_answered_with_what_was_probably_meant() {
         ),
         (
             "5 min",
-            "\"5 min\" has the unknown unit \" min\": did you mean \"5m\"? units are ms, s, m, h, d",
+            "\"5 min\" has blanks in it: did you mean \"5m\"? units are ms, s, m, h, d",
         ),
         (
             "5M",
@@ -52,6 +52,10 @@ fn a_wrong_unit_is_answered_with_what_was_probably_meant() {
         (
             "256MiB",
             "\"256MiB\" has the unknown unit \"MiB\": units are ms, s, m, h, d",
+        ),
+        (
+            "1h 30m",
+            "\"1h 30m\" has blanks in it: write it without them, as in \"1h30m\"",
         ),
         (
             "1.5h",
