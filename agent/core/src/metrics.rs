@@ -8,7 +8,7 @@ use crate::status::Disk;
 use crate::time::{Millis, Timestamp};
 
 /// `…/metrics`. What a board can't tell is null.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// 1.
     pub schema: u32,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::names::BootId;
 use crate::reason::Reason;
 use crate::status::{Act, Agent, AppStatus, EngineStatus, Progress, Status};
-use crate::time::{Millis, Timestamp};
+use crate::time::Timestamp;
 
 /// Format of every document here.
 pub const SCHEMA: u32 = 1;
@@ -68,64 +68,6 @@ pub struct AppDocument {
     /// The app's part.
     #[serde(flatten)]
     pub app: AppStatus,
-}
-
-/// Topic `…/metrics`, not retained: figures that move by themselves. Null where the board has no such sensor.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Metrics {
-    /// 1.
-    pub schema: u32,
-    /// When they were taken.
-    pub at: Timestamp,
-    /// Time since the board's start.
-    pub uptime_ms: Millis,
-    /// Load averages over 1, 5 and 15 minutes.
-    pub load: [f64; 3],
-    /// Memory of the board.
-    pub memory: Memory,
-    /// Disks.
-    pub disks: Vec<DiskMetrics>,
-    /// Temperature of the processor in degrees Celsius.
-    pub temperature_celsius: Option<f64>,
-    /// Has the board too little voltage now?
-    pub under_voltage: Option<bool>,
-    /// Is the processor throttled now?
-    pub throttled: Option<bool>,
-    /// The agent's own memory.
-    pub agent: AgentMemory,
-}
-
-/// Memory of the board.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
-    /// All of it.
-    pub total_bytes: u64,
-    /// What programs can still have.
-    pub available_bytes: u64,
-    /// Swap in all.
-    pub swap_total_bytes: u64,
-    /// Swap in use.
-    pub swap_used_bytes: u64,
-}
-
-/// The agent's own memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AgentMemory {
-    /// Resident.
-    pub resident_bytes: u64,
-}
-
-/// One disk's figures.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiskMetrics {
-    /// `volumes`, `engine`, `state`.
-    pub role: String,
-    /// A path on it.
-    pub path: String,
-    /// Its size.
-    pub total_bytes: u64,
-    /// Free for the agent.
-    pub free_bytes: u64,
 }
 
 impl BoardDocument {

@@ -14,6 +14,8 @@
 mod read;
 mod salvage;
 
+pub use read::env;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

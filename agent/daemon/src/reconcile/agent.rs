@@ -4,7 +4,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::rc::Rc;
 
 use titania_config::Settings;
@@ -73,8 +72,6 @@ pub struct Agent {
 /// Who this is. Does not change in a run.
 #[derive(Clone, Debug)]
 pub struct Me {
-    /// File that `--config` names.
-    pub config_file: PathBuf,
     /// Board id.
     pub board: String,
     /// This boot.

@@ -170,7 +170,10 @@ impl Down {
 // Without values of the environment: they never stand in a log.
 impl std::fmt::Debug for InForce {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("InForce").field("hash", &self.hash).field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("InForce")
+            .field("hash", &self.hash)
+            .field("file", &self.file)
+            .finish_non_exhaustive()
     }
 }
 

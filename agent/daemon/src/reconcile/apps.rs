@@ -41,7 +41,8 @@ pub async fn put_into_force(agent: &Rc<Agent>, read: files::InForce) {
 }
 
 fn tell_of_faults(agent: &Agent, read: &files::InForce) {
-    let before = std::mem::replace(&mut agent.shared.borrow_mut().config_errors, read.errors.clone());
+    let before =
+        std::mem::replace(&mut agent.shared.borrow_mut().config_errors, read.errors.clone());
     for error in read.errors.iter().filter(|error| !before.contains(error)) {
         let reason = Reason::new(
             Code::ConfigInvalid,

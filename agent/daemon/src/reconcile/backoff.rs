@@ -35,11 +35,7 @@ mod tests {
             (12, LONG_MAX, 20480),
             (13, LONG_MAX, 21600),
         ] {
-            assert_eq!(
-                wait(failures, limit),
-                Millis::seconds(seconds),
-                "{failures} {limit:?}"
-            );
+            assert_eq!(wait(failures, limit), Millis::seconds(seconds), "{failures} {limit:?}");
         }
     }
 }

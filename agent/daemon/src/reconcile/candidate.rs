@@ -44,11 +44,7 @@ pub fn judge(release: &Release, by: Measure<'_>) -> Candidate {
 
 /// A candidate that must not be taken.
 pub fn refused(release: &Release, by: Measure<'_>, reason: Reason) -> Candidate {
-    Candidate::Refused(Box::new(Refusal {
-        release: release.clone(),
-        definition: by.hash,
-        reason,
-    }))
+    Candidate::Refused(Box::new(Refusal { release: release.clone(), definition: by.hash, reason }))
 }
 
 /// How long a candidate still is too young; zero when it is old enough or does not say when it was made.

@@ -14,12 +14,12 @@ use titania_core::status::{EngineState, EngineStatus};
 
 use super::agent::Agent;
 use super::fault::Fault;
-use super::inside::fresh_instance;
 use super::news::Told;
 use super::{apps, hearing};
 use crate::board::clock;
 use crate::board::userland::Userland;
 use crate::engine::{About, EngineError, Kind, Role};
+use crate::store::instance;
 use crate::volumes::RootState;
 
 /// Between two tries to reach an engine that is away: a connect to a Unix socket costs next to nothing.
@@ -84,7 +84,8 @@ async fn pause(agent: &Agent, span: Duration) {
 
 /// Hears the engine until the stream breaks, or until the root must be settled anew.
 async fn listen(agent: &Rc<Agent>, mut events: crate::engine::Events) -> EngineError {
-    let mut safety = tokio::time::interval_at(tokio::time::Instant::now() + SAFETY_LOOK, SAFETY_LOOK);
+    let mut safety =
+        tokio::time::interval_at(tokio::time::Instant::now() + SAFETY_LOOK, SAFETY_LOOK);
     loop {
         tokio::select! {
             event = events.next() => match event {
@@ -122,7 +123,8 @@ fn lost(agent: &Rc<Agent>, error: &EngineError) {
     let was_ready = {
         let mut shared = agent.shared.borrow_mut();
         let before = shared.engine.state;
-        let is_same = before == state && shared.engine.error.as_ref().is_some_and(|old| old.same(&reason));
+        let is_same =
+            before == state && shared.engine.error.as_ref().is_some_and(|old| old.same(&reason));
         if is_same {
             return;
         }
@@ -201,7 +203,14 @@ async fn settle(agent: &Rc<Agent>) -> Result<(), EngineError> {
             return Ok(());
         }
     };
-    let settled = agent.volumes.settle_root(known.clone(), labelled, fresh_instance()).await;
+    let fresh = match instance::fresh() {
+        Ok(fresh) => fresh,
+        Err(error) => {
+            bar(agent, Some(error.reason(clock::wall())), None);
+            return Ok(());
+        }
+    };
+    let settled = agent.volumes.settle_root(known, labelled, fresh).await;
     let (reason, id) = match settled {
         Err(error) => (Some(error.reason(clock::wall())), None),
         Ok(state) => match (state.reason(clock::wall()), state) {
@@ -254,7 +263,7 @@ fn bar(agent: &Rc<Agent>, reason: Option<Reason>, id: Option<InstanceId>) {
 pub async fn adopt(agent: &Rc<Agent>) -> Result<InstanceId, Fault> {
     let containers: Vec<InstanceId> = agent.engine.instances().await?.into_iter().collect();
     let known = agent.store.instance().await?;
-    let id = agent.volumes.adopt(known, containers, fresh_instance()).await?;
+    let id = agent.volumes.adopt(known, containers, instance::fresh()?).await?;
     agent.store.write_instance(id.clone()).await?;
     bar(agent, None, Some(id.clone()));
     agent.recheck.notify_one();

@@ -11,7 +11,12 @@ use titania_core::world::{Container, Evidence};
 use super::backoff;
 
 /// Drops what no longer holds.
-pub fn keep_up(evidence: &mut Evidence, record: &Record, containers: &[Container], images: &[Generation]) {
+pub fn keep_up(
+    evidence: &mut Evidence,
+    record: &Record,
+    containers: &[Container],
+    images: &[Generation],
+) {
     let intent = record.intent.as_ref().map(|i| i.generation);
     let current = record.current.as_ref().map(|c| c.generation);
     let container = |g: Generation| containers.iter().find(|c| c.generation == g);
@@ -30,13 +35,12 @@ pub fn keep_up(evidence: &mut Evidence, record: &Record, containers: &[Container
     }
     let is_there = |id: &String| containers.iter().any(|c| c.id == *id);
     evidence.compared = evidence.compared.take().filter(is_there);
-    evidence.inspected = evidence.inspected.take().filter(|(g, _)| {
-        Some(*g) == intent && (images.contains(g) || container(*g).is_some())
-    });
+    evidence.inspected = evidence
+        .inspected
+        .take()
+        .filter(|(g, _)| Some(*g) == intent && (images.contains(g) || container(*g).is_some()));
     evidence.begun = evidence.begun.take().filter(|begun| Some(begun.generation) == intent);
-    evidence
-        .failed
-        .retain(|f| Some(f.generation) == intent || Some(f.generation) == current);
+    evidence.failed.retain(|f| Some(f.generation) == intent || Some(f.generation) == current);
     if intent.is_none() {
         evidence.unwritable = None;
     }

@@ -147,14 +147,9 @@ impl Exits {
         match self.watched.get(id) {
             _ if !signals_seen => Ended::Ambiguous(Code::ExitUnseen),
             Some(watch) if watch.foreign => Ended::Ambiguous(Code::StoppedOutside),
-            Some(Watch {
-                died: Some(code),
-                out_of_memory,
-                ..
-            }) => Ended::Own {
-                code: *code,
-                out_of_memory: *out_of_memory,
-            },
+            Some(Watch { died: Some(code), out_of_memory, .. }) => {
+                Ended::Own { code: *code, out_of_memory: *out_of_memory }
+            }
             None if self.foreign.contains_key(id) => Ended::Ambiguous(Code::StoppedOutside),
             _ => Ended::Ambiguous(Code::ExitUnseen),
         }

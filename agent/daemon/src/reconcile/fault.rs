@@ -29,15 +29,16 @@ pub enum Fault {
 impl Fault {
     /// A failure of a step that costs the app nothing.
     pub fn of(reason: Reason) -> Self {
-        Self::Failed {
-            reason: Box::new(reason),
-            limit: backoff::SHORT_MAX,
-            at_least: Millis(0),
-        }
+        Self::Failed { reason: Box::new(reason), limit: backoff::SHORT_MAX, at_least: Millis(0) }
     }
 
     /// The same, found now.
-    pub fn new(code: Code, class: Class, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn new(
+        code: Code,
+        class: Class,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
         Self::of(Reason::new(code, class, message, hint, clock::wall()))
     }
 }

@@ -42,7 +42,13 @@ pub struct Gate {
     pub opens: Option<Moment>,
 }
 
-fn shut(code: Code, class: Class, message: impl Into<String>, hint: impl Into<String>, waiting_for: WaitingFor) -> Gate {
+fn shut(
+    code: Code,
+    class: Class,
+    message: impl Into<String>,
+    hint: impl Into<String>,
+    waiting_for: WaitingFor,
+) -> Gate {
     Gate {
         reason: Reason::new(code, class, message, hint, clock::wall()),
         waiting_for,
@@ -91,12 +97,19 @@ async fn not_now(agent: &Agent, app: &App, world: &World, intent: &Intent) -> Op
     if let Some(window) = update.window.filter(|_| !is_asked_for) {
         if !clock::is_synced() {
             let message = "the clock is not set yet, and update.window needs it";
-            return Some(shut(Code::ClockUnsynced, Class::Environment, message, "", WaitingFor::Clock));
+            return Some(shut(
+                Code::ClockUnsynced,
+                Class::Environment,
+                message,
+                "",
+                WaitingFor::Clock,
+            ));
         }
         let wait = window.opens_in(clock::of_day());
         if wait.0 > 0 {
             let time = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
-            let message = format!("the window opens at {}, until {}", time(window.from), time(window.to));
+            let message =
+                format!("the window opens at {}, until {}", time(window.from), time(window.to));
             let mut gate = shut(Code::Operator, Class::Operator, message, "", WaitingFor::Window);
             gate.look_again = Some(world.now.after(Millis(wait.0.min(CLOCK_LOOK.0))));
             gate.opens = Some(world.now.after(wait));
@@ -140,7 +153,8 @@ fn dependencies(agent: &Agent, after: &[AppName]) -> Option<Gate> {
     let name = after.iter().find(|name| !is_healthy(agent, name))?;
     let message = format!("{name}, which it comes after, is not healthy");
     let hint = format!("agentctl status {name}");
-    let mut gate = shut(Code::Dependency, Class::Environment, message, hint, WaitingFor::Dependency);
+    let mut gate =
+        shut(Code::Dependency, Class::Environment, message, hint, WaitingFor::Dependency);
     gate.look_again = None; // a change of its health wakes those that come after it
     Some(gate)
 }
@@ -171,7 +185,8 @@ pub fn dependency(agent: &Agent, app: &App, world: &World) -> Option<Reason> {
         let until = back_at.after(deadline);
         let message = format!("{name}, which it comes after, is not healthy");
         let hint = format!("agentctl status {name}");
-        let reason = Reason::new(Code::Dependency, Class::Environment, message, hint, clock::wall());
+        let reason =
+            Reason::new(Code::Dependency, Class::Environment, message, hint, clock::wall());
         if world.now < until {
             let mut memory = app.memory.borrow_mut();
             memory.look_again = Some(memory.look_again.map_or(until, |at| at.min(until)));
@@ -273,7 +288,9 @@ fn ports(wanted: &[Port], held: &[Port]) -> Option<Gate> {
         })
     };
     let taken = wanted.iter().filter(|port| !is_held(port)).find_map(|port| {
-        let error = addresses(port).into_iter().find_map(|address| try_port(address, port.protocol).err())?;
+        let error = addresses(port)
+            .into_iter()
+            .find_map(|address| try_port(address, port.protocol).err())?;
         Some((port, error))
     });
     let (port, error) = taken?;
@@ -319,7 +336,9 @@ fn try_port(address: SocketAddr, protocol: Protocol) -> io::Result<()> {
     match bind(&socket, &address) {
         Ok(()) => Ok(()),
         Err(rustix::io::Errno::ADDRNOTAVAIL) if address.ip().is_unspecified() => Ok(()),
-        Err(errno @ (rustix::io::Errno::ADDRINUSE | rustix::io::Errno::ADDRNOTAVAIL)) => Err(errno.into()),
+        Err(errno @ (rustix::io::Errno::ADDRINUSE | rustix::io::Errno::ADDRNOTAVAIL)) => {
+            Err(errno.into())
+        }
         Err(_) => Ok(()),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use titania_core::names::InstanceId;
 use titania_core::time::Millis;
 
 use super::probes::{self, Checked};
@@ -38,10 +37,4 @@ impl probes::Inside for Inside {
             HealthCheck::Unhealthy => Some(Checked::Unhealthy),
         }
     }
-}
-
-/// A new instance id: a random uuid (RFC 9562, version 4), from the kernel.
-pub fn fresh_instance() -> InstanceId {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap_or_default();
-    InstanceId(text.trim().to_owned())
 }

@@ -42,12 +42,13 @@ impl Told {
     }
 
     /// Something is wrong.
-    pub fn because(kind: EventType, level: Level, reason: &Reason, text: impl Into<String>) -> Self {
-        Self {
-            level,
-            reason: Some(reason.clone()),
-            ..Self::info(kind, text)
-        }
+    pub fn because(
+        kind: EventType,
+        level: Level,
+        reason: &Reason,
+        text: impl Into<String>,
+    ) -> Self {
+        Self { level, reason: Some(reason.clone()), ..Self::info(kind, text) }
     }
 
     /// About that release.
@@ -74,7 +75,9 @@ pub fn of_change(app: &AppName, old: &Record, new: &Record, change: &Change) -> 
             let text = match (intent.trigger, &intent.by) {
                 (Trigger::Install, _) => format!("{app}: installs {to}"),
                 (_, Some(by)) => format!("{app}: goes to {to}, as {by} asks"),
-                (Trigger::Definition, None) => format!("{app}: its definition changed, {to} is started anew"),
+                (Trigger::Definition, None) => {
+                    format!("{app}: its definition changed, {to} is started anew")
+                }
                 _ => format!("{app}: updates to {to}"),
             };
             let mut begun = Told::info(EventType::UpdateStarted, text).about(&intent.spec.release);
@@ -87,12 +90,16 @@ pub fn of_change(app: &AppName, old: &Record, new: &Record, change: &Change) -> 
             }
         }
         Change::Rebuild(_) => {
-            let text = format!("{app}: its record was lost or old, and is made again from the marks of its forks");
+            let text = format!(
+                "{app}: its record was lost or old, and is made again from the marks of its forks"
+            );
             let mut restored = Told::info(EventType::StateRestored, text);
             restored.level = Level::Warning;
             told.push(restored);
         }
-        Change::Stop(by) => told.push(Told::info(EventType::AppStopped, format!("{app}: stopped by {by}"))),
+        Change::Stop(by) => {
+            told.push(Told::info(EventType::AppStopped, format!("{app}: stopped by {by}")))
+        }
         Change::Hold(Some(hold)) => {
             let text = format!("{app}: held by {}: {}", hold.by, hold.reason);
             told.push(Told::info(EventType::HoldSet, text));
@@ -116,9 +123,18 @@ fn of_quarantine(app: &AppName, old: &Record, new: &Record) -> Vec<Told> {
     let mut told = Vec::new();
     for entry in new.quarantine.iter().filter(|entry| !old.quarantine.contains(entry)) {
         let what = entry.tag.clone().unwrap_or_else(|| entry.config.short());
-        let text = format!("{app}: {what} ({}) is not tried again: {}", entry.config.short(), entry.reason.message);
-        let mut told_of = Told::because(EventType::ReleaseQuarantined, Level::Warning, &entry.reason, text);
-        told_of.release = new.last.as_ref().and_then(|last| last.to.clone()).filter(|to| to.config == Some(entry.config));
+        let text = format!(
+            "{app}: {what} ({}) is not tried again: {}",
+            entry.config.short(),
+            entry.reason.message
+        );
+        let mut told_of =
+            Told::because(EventType::ReleaseQuarantined, Level::Warning, &entry.reason, text);
+        told_of.release = new
+            .last
+            .as_ref()
+            .and_then(|last| last.to.clone())
+            .filter(|to| to.config == Some(entry.config));
         told.push(told_of);
     }
     if new.quarantine.is_empty() && !old.quarantine.is_empty() {
@@ -130,24 +146,36 @@ fn of_quarantine(app: &AppName, old: &Record, new: &Record) -> Vec<Told> {
 
 fn of_outcome(last: &Outcome) -> Told {
     let app = &last.app;
-    let release = |release: &Option<Release>| release.as_ref().map_or_else(|| "nothing".to_owned(), name);
+    let release =
+        |release: &Option<Release>| release.as_ref().map_or_else(|| "nothing".to_owned(), name);
     let (from, to) = (release(&last.from), release(&last.to));
-    let why = last.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", reason.message));
+    let why =
+        last.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", reason.message));
     let (kind, level, text) = match last.outcome {
         Ending::Committed if last.trigger == Trigger::Install => {
             (EventType::AppInstalled, Level::Info, format!("{app}: {to} is installed"))
         }
-        Ending::Committed => (EventType::UpdateCommitted, Level::Info, format!("{app}: {from} → {to} is done")),
-        Ending::RolledBack => {
-            (EventType::UpdateRolledBack, Level::Error, format!("{app}: {to} failed, {from} runs again{why}"))
+        Ending::Committed => {
+            (EventType::UpdateCommitted, Level::Info, format!("{app}: {from} → {to} is done"))
         }
+        Ending::RolledBack => (
+            EventType::UpdateRolledBack,
+            Level::Error,
+            format!("{app}: {to} failed, {from} runs again{why}"),
+        ),
         Ending::Inconclusive => (
             EventType::UpdateInconclusive,
             Level::Warning,
             format!("{app}: {to} did not come up, {from} is back{why}"),
         ),
-        Ending::Refused => (EventType::UpdateRefused, Level::Warning, format!("{app}: {to} is not taken{why}")),
-        Ending::Abandoned => (EventType::UpdateAbandoned, Level::Info, format!("{app}: {to} is no longer wanted{why}")),
+        Ending::Refused => {
+            (EventType::UpdateRefused, Level::Warning, format!("{app}: {to} is not taken{why}"))
+        }
+        Ending::Abandoned => (
+            EventType::UpdateAbandoned,
+            Level::Info,
+            format!("{app}: {to} is no longer wanted{why}"),
+        ),
     };
     Told {
         kind,
@@ -163,7 +191,9 @@ fn of_outcome(last: &Outcome) -> Told {
 pub fn of_status(before: &AppStatus, after: &AppStatus) -> Vec<Told> {
     let app = &after.app;
     let mut told = Vec::new();
-    let reason = |fallback: &str| after.reason.as_ref().map_or_else(|| fallback.to_owned(), |r| r.message.clone());
+    let reason = |fallback: &str| {
+        after.reason.as_ref().map_or_else(|| fallback.to_owned(), |r| r.message.clone())
+    };
     let is_in_update = before.update.is_some() || after.update.is_some();
     if before.health != after.health && !is_in_update {
         let was_bad = before.health == HealthState::Unhealthy;
@@ -199,7 +229,9 @@ pub fn of_status(before: &AppStatus, after: &AppStatus) -> Vec<Told> {
         }
     }
     let known = |status: &AppStatus| status.candidate.as_ref().and_then(|release| release.config);
-    if let Some(candidate) = after.candidate.as_ref().filter(|_| known(before) != known(after) && known(after).is_some()) {
+    if let Some(candidate) =
+        after.candidate.as_ref().filter(|_| known(before) != known(after) && known(after).is_some())
+    {
         let text = format!("{app}: {} is available", name(candidate));
         told.push(Told::info(EventType::UpdateAvailable, text).about(candidate));
     }

@@ -80,8 +80,10 @@ async fn look(agent: &Agent, app: &App) -> Result<Look, (Reason, WaitingFor)> {
         agent.recheck.notify_one();
         (error.reason(clock::wall()), WaitingFor::Engine)
     };
-    let is_own = |seen: &Seen| matches!(&seen.role, Role::App { app: name, .. } if *name == app.name);
-    let mut containers = agent.engine.containers(&instance).await.map_err(of_engine)?;
+    let is_own =
+        |seen: &Seen| matches!(&seen.role, Role::App { app: name, .. } if *name == app.name);
+    let mut containers =
+        agent.engine.containers_of(&instance, &app.name).await.map_err(of_engine)?;
     containers.retain(is_own);
     wait_for_dies(agent, &containers).await;
     let tags = agent.engine.tags().await.map_err(of_engine)?;
@@ -97,11 +99,7 @@ async fn look(agent: &Agent, app: &App) -> Result<Look, (Reason, WaitingFor)> {
             return Err((reason, WaitingFor::Volumes));
         }
     };
-    Ok(Look {
-        containers,
-        forks,
-        images: images.collect(),
-    })
+    Ok(Look { containers, forks, images: images.collect() })
 }
 
 fn unsettled() -> Reason {
@@ -182,11 +180,7 @@ fn wanted(memory: &Memory) -> Option<Wanted> {
         let release = &current.spec.release;
         candidate::spec(&force.definition, force.hash, release, Some(current)).into()
     });
-    Some(Wanted {
-        hash: force.hash,
-        with_current,
-        rollback: force.definition.update.rollback,
-    })
+    Some(Wanted { hash: force.hash, with_current, rollback: force.definition.update.rollback })
 }
 
 fn container(agent: &Agent, memory: &Memory, seen: &Seen, keeps_policy: bool) -> Option<Container> {
@@ -207,7 +201,13 @@ fn container(agent: &Agent, memory: &Memory, seen: &Seen, keeps_policy: bool) ->
     })
 }
 
-fn exit(agent: &Agent, record: &Record, generation: Generation, seen: &Seen, signals: bool) -> Exit {
+fn exit(
+    agent: &Agent,
+    record: &Record,
+    generation: Generation,
+    seen: &Seen,
+    signals: bool,
+) -> Exit {
     let intent = record.intent.as_ref().filter(|i| i.generation == generation);
     let probation = intent.and_then(|i| i.probation.as_ref());
     let began_in = probation.map(|probation| &probation.boot_id);
@@ -217,7 +217,8 @@ fn exit(agent: &Agent, record: &Record, generation: Generation, seen: &Seen, sig
             let spec = intent
                 .map(|i| &i.spec)
                 .or_else(|| record.current.as_ref().map(|current| &current.spec));
-            let rule = spec.map(|spec| (&spec.definition.shape.user, spec.user.map(|owner| owner.uid)));
+            let rule =
+                spec.map(|spec| (&spec.definition.shape.user, spec.user.map(|owner| owner.uid)));
             Exit::Own(exited(code, out_of_memory, rule))
         }
     }
@@ -264,9 +265,10 @@ fn subject(app: &App, world: &World) -> Option<Subject> {
     let generation = world.wanted_generation()?;
     world.container(generation).filter(|c| c.is_up())?;
     let memory = app.memory.borrow();
-    let seen = memory.seen.as_ref()?.containers.iter().find(|seen| {
-        matches!(&seen.role, Role::App { generation: g, .. } if *g == generation)
-    })?;
+    let seen =
+        memory.seen.as_ref()?.containers.iter().find(
+            |seen| matches!(&seen.role, Role::App { generation: g, .. } if *g == generation),
+        )?;
     let spec = world.spec(generation)?;
     let probation = memory.record.intent.as_ref().filter(|i| i.generation == generation);
     let spent = probation.and_then(|i| i.probation.as_ref()).map_or(Millis(0), |p| p.elapsed_ms);
@@ -322,8 +324,5 @@ fn note_settled(app: &App, world: &mut World) {
 
 /// When the app must be looked at again though nothing happens.
 pub fn next_look(memory: &Memory, until: Option<Moment>) -> Option<Moment> {
-    [until, memory.look_again, memory.sought_until]
-        .into_iter()
-        .flatten()
-        .min()
+    [until, memory.look_again, memory.sought_until].into_iter().flatten().min()
 }

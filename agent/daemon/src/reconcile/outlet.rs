@@ -59,12 +59,8 @@ impl Outlet {
 
     /// Tells an event.
     pub fn tell(&self, app: Option<&AppName>, told: Told) {
-        let pending = Pending {
-            app: app.cloned(),
-            told,
-            at: clock::wall(),
-            is_synced: clock::is_synced(),
-        };
+        let pending =
+            Pending { app: app.cloned(), told, at: clock::wall(), is_synced: clock::is_synced() };
         // The queue ends with the agent alone.
         let _ended = self.events.send(pending);
     }

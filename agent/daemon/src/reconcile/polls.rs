@@ -126,7 +126,9 @@ impl Polls {
     fn soonest(&self) -> Option<Moment> {
         let all = self.all.borrow();
         let is_open = |poll: &&Poll| {
-            !(poll.track == Track::Pinned && matches!(poll.answer, Some(Ok(_))) && poll.waiting.is_empty())
+            !(poll.track == Track::Pinned
+                && matches!(poll.answer, Some(Ok(_)))
+                && poll.waiting.is_empty())
         };
         all.values().filter(is_open).map(|poll| poll.next).min()
     }
@@ -230,7 +232,8 @@ async fn ask(agent: &Rc<Agent>, key: &str, reference: &Reference, track: &Track,
         super::publish::app(agent, &app);
     }
     for asked in waiting {
-        let told = answer.as_ref().map(|_| ()).map_err(|failure| failure.error.reason(clock::wall()));
+        let told =
+            answer.as_ref().map(|_| ()).map_err(|failure| failure.error.reason(clock::wall()));
         // Who asked may be gone by now.
         let _gone = asked.send(told);
     }
@@ -285,7 +288,8 @@ fn judge(agent: &Rc<Agent>, app: &Rc<App>, answer: &Answer) {
                 None => memory.candidate = candidate::judge(&resolved.release, by),
             },
             Err(failure) if failure.refuses() => {
-                memory.candidate = candidate::refused(&failure.release, by, failure.error.reason(at));
+                memory.candidate =
+                    candidate::refused(&failure.release, by, failure.error.reason(at));
             }
             // What was known stays known.
             Err(failure) if matches!(before, Candidate::Known(_) | Candidate::Refused(_)) => {
@@ -304,7 +308,11 @@ fn judge(agent: &Rc<Agent>, app: &Rc<App>, answer: &Answer) {
 fn is_of_registry(code: Code) -> bool {
     matches!(
         code,
-        Code::RegistryUnreachable | Code::RegistryDenied | Code::RateLimited | Code::ImageMissing | Code::ConfigInvalid
+        Code::RegistryUnreachable
+            | Code::RegistryDenied
+            | Code::RateLimited
+            | Code::ImageMissing
+            | Code::ConfigInvalid
     )
 }
 
@@ -332,7 +340,8 @@ pub async fn layers(agent: &Rc<Agent>, release: &Release) -> Result<Vec<Digest>,
         return Ok(layers);
     }
     let (repository, board) = (repository(release), agent.shared.borrow().platform.clone());
-    let (Some(repository), Some((board, _)), Some(_)) = (repository, board, release.manifest) else {
+    let (Some(repository), Some((board, _)), Some(_)) = (repository, board, release.manifest)
+    else {
         let image = release.repository.clone().unwrap_or_default();
         return Err(RegistryError::NoReference { image });
     };
@@ -357,6 +366,9 @@ mod tests {
         let (least, most) = (spans.iter().min(), spans.iter().max());
         assert!(most.zip(least).is_some_and(|(most, least)| most - least > 100_000), "{spans:?}");
         assert_eq!(spread(poll, "a"), spread(poll, "a"));
-        assert_eq!(spread(Millis::seconds(60), "a").0.max(60_000), spread(Millis::seconds(60), "a").0);
+        assert_eq!(
+            spread(Millis::seconds(60), "a").0.max(60_000),
+            spread(Millis::seconds(60), "a").0
+        );
     }
 }

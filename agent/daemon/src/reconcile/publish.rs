@@ -10,7 +10,8 @@ use titania_core::fork::Mark;
 use titania_core::names::Generation;
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::status::{
-    Agent as AgentStatus, AppStatus, Disk, EngineState, HealthState, Snapshot, SnapshotKind, Status,
+    Agent as AgentStatus, AppState, AppStatus, Disk, EngineState, HealthState, Snapshot,
+    SnapshotKind, Status,
 };
 use titania_core::time::Timestamp;
 
@@ -56,8 +57,14 @@ pub fn app(agent: &Rc<Agent>, app: &Rc<App>) {
 /// A download went on.
 pub fn progress(agent: &Rc<Agent>, of: &Rc<App>) {
     let step = |memory: &Memory| {
-        let shown = memory.status.as_ref().and_then(|status| status.update.as_ref()).and_then(|u| u.progress);
-        let percent = |p: titania_core::status::Progress| p.done_bytes.saturating_mul(100) / p.total_bytes.max(1);
+        let shown = memory
+            .status
+            .as_ref()
+            .and_then(|status| status.update.as_ref())
+            .and_then(|u| u.progress);
+        let percent = |p: titania_core::status::Progress| {
+            p.done_bytes.saturating_mul(100) / p.total_bytes.max(1)
+        };
         (shown.map(percent), memory.progress.map(percent))
     };
     let (shown, now) = step(&of.memory.borrow());
@@ -134,9 +141,12 @@ fn crash_loop(memory: &Memory) -> Option<Reason> {
     if !memory.is_crash_loop(clock::moment()) {
         return None;
     }
-    let message = format!("it ended {CRASH_LOOP_EXITS} times within {} min", CRASH_LOOP_SPAN.0 / 60_000);
+    let message =
+        format!("it ended {CRASH_LOOP_EXITS} times within {} min", CRASH_LOOP_SPAN.0 / 60_000);
     let hint = match &memory.record.previous {
-        Some(_) => "agentctl rollback goes back to the previous release; docker logs shows what it said",
+        Some(_) => {
+            "agentctl rollback goes back to the previous release; docker logs shows what it said"
+        }
         None => "docker logs shows what it said",
     };
     Some(Reason::new(Code::CrashLoop, Class::Release, message, hint, clock::wall()))
@@ -154,7 +164,8 @@ pub async fn measure(agent: &Rc<Agent>, of: &Rc<App>) {
     if is_known {
         return;
     }
-    let history = agent.store.history(Some(of.name.clone()), HISTORY_MAX, None).await.unwrap_or_default();
+    let history =
+        agent.store.history(Some(of.name.clone()), HISTORY_MAX, None).await.unwrap_or_default();
     let mut snapshots = Vec::new();
     for (fork, kind, fallback) in kept {
         let known = of.memory.borrow().sizes.get(&fork).copied();
@@ -241,7 +252,8 @@ fn tell_of_disks(agent: &Agent, disks: &[Disk]) {
         let before = agent.shared.borrow_mut().low.insert(disk.role.clone(), disk.low);
         let told = match (before.unwrap_or(false), disk.low) {
             (false, true) => {
-                let text = format!("the disk of {} ({}) is below its reserve", disk.path, disk.role);
+                let text =
+                    format!("the disk of {} ({}) is below its reserve", disk.path, disk.role);
                 let mut told = Told::info(EventType::DiskLow, text);
                 told.level = Level::Warning;
                 told
@@ -272,7 +284,8 @@ fn whole(agent: &Agent, disks: &[Disk], before: &Status) -> Status {
     let mut problems: Vec<Reason> = shared.problems.clone();
     problems.extend(shared.state.clone());
     problems.extend(shared.root.clone());
-    let platform = shared.platform.as_ref().map(|(platform, reason)| (platform.to_string(), reason.clone()));
+    let platform =
+        shared.platform.as_ref().map(|(platform, reason)| (platform.to_string(), reason.clone()));
     let platform = platform.unwrap_or_default();
     let board = document::board(BoardView {
         id: &agent.me.board,
@@ -299,6 +312,27 @@ fn whole(agent: &Agent, disks: &[Disk], before: &Status) -> Status {
         },
         board,
         apps: apps.iter().filter_map(|app| app.memory.borrow().status.clone()).collect(),
+    }
+}
+
+/// The document in one line, for `systemctl status`.
+pub fn line(status: &Status) -> String {
+    let unwell: Vec<&AppStatus> = status
+        .apps
+        .iter()
+        .filter(|app| {
+            matches!(app.state, AppState::Blocked | AppState::Degraded | AppState::Unknown)
+        })
+        .collect();
+    let engine = match status.board.engine.state {
+        EngineState::Ready => "",
+        _ => "the engine is away; ",
+    };
+    match unwell.first() {
+        None => format!("{engine}{} apps, all well", status.apps.len()),
+        Some(first) => {
+            format!("{engine}{} apps, {} not well: {}…", status.apps.len(), unwell.len(), first.app)
+        }
     }
 }
 

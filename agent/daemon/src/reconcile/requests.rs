@@ -60,13 +60,16 @@ fn take(agent: &Rc<Agent>, command: &Command) -> Result<(), Problem> {
     })?;
     {
         let mut memory = app.memory.borrow_mut();
-        if let Some(reason) = memory.untouchable.clone().or_else(|| agent.shared.borrow().state.clone()) {
+        if let Some(reason) =
+            memory.untouchable.clone().or_else(|| agent.shared.borrow().state.clone())
+        {
             return Err(of_reason(&reason, UNAVAILABLE));
         }
         let Some(world) = &memory.world else {
             return Err(not_yet());
         };
-        verbs::change(world, command.verb, command.options, &command.by).map_err(|refused| of_refused(&refused))?;
+        verbs::change(world, command.verb, command.options, &command.by)
+            .map_err(|refused| of_refused(&refused))?;
         memory.requests.push_back(Taken {
             id: command.id.clone(),
             verb: command.verb,
@@ -128,7 +131,8 @@ pub async fn carry_out(agent: &Rc<Agent>, app: &Rc<App>) {
 async fn one(agent: &Rc<Agent>, app: &Rc<App>, taken: &Taken) -> Result<(), Problem> {
     app.memory.borrow_mut().seen = None;
     let (world, _) = observe::world(agent, app).await;
-    let change = verbs::change(&world, taken.verb, taken.options, &taken.by).map_err(|r| of_refused(&r))?;
+    let change =
+        verbs::change(&world, taken.verb, taken.options, &taken.by).map_err(|r| of_refused(&r))?;
     if let Some(change) = &change {
         log::info!("{}: {} by {}", app.name, taken.verb.word(), taken.by);
         write(agent, app, &world, change).await?;
@@ -163,7 +167,8 @@ fn settle(requests: &Requests, id: &str, answer: Option<Result<(), Reason>>) {
             Problem {
                 title: "not asked".to_owned(),
                 status: UNAVAILABLE,
-                detail: "the app's definition changed meanwhile, or nothing is to be asked for it".to_owned(),
+                detail: "the app's definition changed meanwhile, or nothing is to be asked for it"
+                    .to_owned(),
                 code: "bad_request".to_owned(),
                 hint: "agentctl status".to_owned(),
             },
@@ -192,7 +197,9 @@ async fn adopt(agent: &Rc<Agent>, id: &str, by: &str) {
             log::info!("{by} adopts the volumes: this board is {}", instance.0);
             agent.requests.done(id);
         }
-        Err(Fault::Failed { reason, .. }) => agent.requests.failed(id, of_reason(&reason, UNAVAILABLE)),
+        Err(Fault::Failed { reason, .. }) => {
+            agent.requests.failed(id, of_reason(&reason, UNAVAILABLE))
+        }
         Err(Fault::LookAgain) => {
             let reason = Reason::new(
                 titania_core::reason::Code::EngineAway,

@@ -55,10 +55,9 @@ impl fmt::Display for UserFault {
                 f.write_str("the image names no USER, so it would start as root")
             }
             Self::Root { said } => write!(f, "USER {said} would start as root"),
-            Self::NoUser(name) => write!(
-                f,
-                "the image's USER is \"{name}\", which its /etc/passwd does not know"
-            ),
+            Self::NoUser(name) => {
+                write!(f, "the image's USER is \"{name}\", which its /etc/passwd does not know")
+            }
             Self::NoGroup(name) => write!(
                 f,
                 "the image's USER names the group \"{name}\", which its /etc/group does not know"
@@ -95,14 +94,9 @@ pub fn choose(
     kept: Option<Owner>,
 ) -> Result<Chosen, UserFault> {
     match rule {
-        UserRule::Fixed { uid, gid } => checked(
-            Owner {
-                uid: *uid,
-                gid: *gid,
-            },
-            allow_root,
-            &format!("{uid}:{gid}"),
-        ),
+        UserRule::Fixed { uid, gid } => {
+            checked(Owner { uid: *uid, gid: *gid }, allow_root, &format!("{uid}:{gid}"))
+        }
         UserRule::Pool => Ok(Chosen::Pool),
         UserRule::Image => checked(of_image(image, allow_root)?, allow_root, image.user),
         UserRule::Auto => {
@@ -120,9 +114,7 @@ pub fn choose(
 
 fn checked(owner: Owner, allow_root: bool, said: &str) -> Result<Chosen, UserFault> {
     if (owner.uid == 0 || owner.gid == 0) && !allow_root {
-        return Err(UserFault::Root {
-            said: said.chars().take(64).collect(),
-        });
+        return Err(UserFault::Root { said: said.chars().take(64).collect() });
     }
     Ok(Chosen::Numbers(owner))
 }
@@ -161,18 +153,12 @@ pub fn of_image(image: ImageUsers<'_>, allow_root: bool) -> Result<Owner, UserFa
     };
     // Images made for OpenShift say group 0; here that is the board's root group.
     let gid = gid.filter(|gid| *gid != 0 || allow_root || uid == 0);
-    Ok(Owner {
-        uid,
-        gid: gid.unwrap_or(uid),
-    })
+    Ok(Owner { uid, gid: gid.unwrap_or(uid) })
 }
 
 fn number(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
-    digits
-        .then(|| text.parse::<u32>().ok())
-        .flatten()
-        .filter(|n| *n <= ID_MAX)
+    digits.then(|| text.parse::<u32>().ok()).flatten().filter(|n| *n <= ID_MAX)
 }
 
 /// The line of `name` (or of that uid) in a passwd file: `name:x:uid:gid:…` (passwd(5)).

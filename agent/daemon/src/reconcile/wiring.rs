@@ -35,11 +35,7 @@ pub fn mqtt(settings: &Settings, board: &str) -> Option<MqttSettings> {
     // An IPv6 address stands in brackets in what is shown.
     let host = if mqtt.host.contains(':') { format!("[{}]", mqtt.host) } else { mqtt.host.clone() };
     Some(MqttSettings {
-        address: Address {
-            host,
-            port: mqtt.port,
-            tls: mqtt.tls,
-        },
+        address: Address { host, port: mqtt.port, tls: mqtt.tls },
         board: board.to_owned(),
         prefix: settings.board.prefix.clone().unwrap_or_else(|| format!("titania/{board}")),
         user: mqtt.user.clone(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rumqttc::{
     AsyncClient, Event, LastWill, MqttOptions, Outgoing, Packet, QoS, TlsConfiguration, Transport,
 };
-use titania_core::published::Metrics;
+use titania_core::metrics::Metrics;
 use titania_core::reason::Reason;
 use titania_core::status::MqttState;
 use tokio::time::{Instant, sleep_until};

@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use titania_core::event::Event;
-use titania_core::published::Metrics;
+use titania_core::metrics::Metrics;
 use titania_core::reason::Reason;
 use titania_core::status::{MqttState, MqttStatus, Status};
 use tokio::sync::{Notify, watch};

@@ -213,7 +213,11 @@ fn metrics_come_when_asked_for_and_are_not_retained() {
         let mut watcher = Watcher::new(broker.port).await;
         let _mqtt = Mqtt::start(settings, move || {
             count.set(count.get() + 1);
-            Metrics { schema: 1, load: [0.5, 0.25, f64::from(count.get())], ..Metrics::default() }
+            Metrics {
+                schema: 1,
+                load: Some([0.5, 0.25, f64::from(count.get())]),
+                ..Metrics::default()
+            }
         });
         for wanted in 1..=3 {
             let payload = watcher.next_on("titania/b/metrics").await;

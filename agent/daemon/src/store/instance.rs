@@ -20,9 +20,9 @@ fn path(state: &Path) -> PathBuf {
 /// The disk's.
 pub fn read(state: &Path) -> Result<Option<InstanceId>, StoreError> {
     match bounded::read(&path(state), ID_BYTES_MAX) {
-        Ok(bytes) => Ok(bytes
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .and_then(|text| parse(&text))),
+        Ok(bytes) => {
+            Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).and_then(|text| parse(&text)))
+        }
         Err(StoreError::TooLarge { .. }) => Ok(None),
         Err(e) => Err(e),
     }
@@ -51,11 +51,7 @@ pub fn fresh() -> Result<InstanceId, StoreError> {
     let number = number & !(0b11 << 62) | (0b10 << 62); // variant
     let hex = format!("{number:032x}");
     let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
-    let text = parts
-        .into_iter()
-        .filter_map(|part| hex.get(part))
-        .collect::<Vec<_>>()
-        .join("-");
+    let text = parts.into_iter().filter_map(|part| hex.get(part)).collect::<Vec<_>>().join("-");
     Ok(InstanceId(text))
 }
 

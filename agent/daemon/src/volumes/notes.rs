@@ -19,8 +19,7 @@ impl Notes {
     /// Takes one down; `text` is made only if it is kept.
     pub(super) fn add(&mut self, text: impl FnOnce() -> String) {
         if self.first.len() < NOTES_MAX {
-            self.first
-                .push(text().chars().take(CHARACTERS_MAX).collect());
+            self.first.push(text().chars().take(CHARACTERS_MAX).collect());
         } else {
             self.more = self.more.saturating_add(1);
         }

@@ -35,12 +35,8 @@ fn an_older_candidate_is_refused_unless_allowed() {
         at: Timestamp(0),
     };
     let older = release(1, Some("1.0.0"), None);
-    let measure = |definition| Measure {
-        definition,
-        hash,
-        current: Some(&current),
-        at: Timestamp(0),
-    };
+    let measure =
+        |definition| Measure { definition, hash, current: Some(&current), at: Timestamp(0) };
     let Candidate::Refused(refusal) = judge(&older, measure(&definition)) else {
         panic!("not refused");
     };
@@ -57,12 +53,8 @@ fn p6_the_user_is_carried_over_under_auto_alone() {
     let owner = Owner { uid: 70001, gid: 70001 };
     let mut before = spec(&definition, hash, &release(1, None, None), None);
     before.user = Some(owner);
-    let current = Committed {
-        generation: Generation(1),
-        count: 1,
-        spec: Arc::new(before),
-        at: Timestamp(0),
-    };
+    let current =
+        Committed { generation: Generation(1), count: 1, spec: Arc::new(before), at: Timestamp(0) };
     assert_eq!(kept_user(&definition, Some(&current)), Some(owner));
     assert_eq!(kept_user(&definition, None), None);
     definition.shape.allow_root = true;

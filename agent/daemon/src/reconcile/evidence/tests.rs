@@ -24,10 +24,7 @@ fn kept(evidence: Evidence, containers: &[Container]) -> Evidence {
 fn a_stop_counts_until_the_container_is_seen_running_by_another_start() {
     use ContainerState::{Exited, Running};
     let stopped = Some((Generation(1), Some(StartedAt("a".into()))));
-    let evidence = || Evidence {
-        stopped: stopped.clone(),
-        ..Evidence::default()
-    };
+    let evidence = || Evidence { stopped: stopped.clone(), ..Evidence::default() };
     for (containers, want) in [
         (vec![container(1, Exited, Some("a"))], true),
         (vec![container(1, Running, Some("a"))], true), // the answer was lost, the stop is not over
@@ -43,10 +40,7 @@ fn a_stop_counts_until_the_container_is_seen_running_by_another_start() {
 #[test]
 fn a_container_that_was_down_counts_so_until_it_runs_or_is_gone() {
     use ContainerState::{Exited, Running};
-    let evidence = || Evidence {
-        was_down: Some(Generation(1)),
-        ..Evidence::default()
-    };
+    let evidence = || Evidence { was_down: Some(Generation(1)), ..Evidence::default() };
     for (containers, want) in [
         (vec![container(1, Exited, Some("a"))], true),
         (vec![container(1, Running, Some("b"))], false),
@@ -59,10 +53,7 @@ fn a_container_that_was_down_counts_so_until_it_runs_or_is_gone() {
 
 #[test]
 fn a_comparison_counts_for_the_very_container() {
-    let evidence = Evidence {
-        compared: Some("c2".into()),
-        ..Evidence::default()
-    };
+    let evidence = Evidence { compared: Some("c2".into()), ..Evidence::default() };
     let there = [container(2, ContainerState::Created, None)];
     assert!(kept(evidence.clone(), &there).compared.is_some());
     assert!(kept(evidence, &[]).compared.is_none());

@@ -31,10 +31,7 @@ fn after(events: &[Seen]) -> Exits {
 }
 
 const fn own(code: i64) -> Ended {
-    Ended::Own {
-        code,
-        out_of_memory: false,
-    }
+    Ended::Own { code, out_of_memory: false }
 }
 
 #[test]
@@ -45,13 +42,7 @@ fn p4_only_an_end_seen_from_its_start_is_the_release_s_own() {
     for (events, want) in [
         (&[Up, Start, Die(3)][..], own(3)),
         (&[Up, Start, Die(0)], own(0)),
-        (
-            &[Up, Start, Oom, Die(137)],
-            Ended::Own {
-                code: 137,
-                out_of_memory: true,
-            },
-        ),
+        (&[Up, Start, Oom, Die(137)], Ended::Own { code: 137, out_of_memory: true }),
         (&[Up, Start, Kill, Die(137)], outside()),
         (&[Up, Start, Kill], outside()),
         (&[Up, Start], unseen()),

@@ -1,12 +1,7 @@
 use super::*;
 
 fn port(address: &str, host: u16, protocol: Protocol) -> Port {
-    Port {
-        address: address.into(),
-        host,
-        container: 80,
-        protocol,
-    }
+    Port { address: address.into(), host, container: 80, protocol }
 }
 
 #[test]
@@ -43,11 +38,7 @@ fn an_address_that_the_board_does_not_have_shuts_the_gate() {
 
 #[test]
 fn a_hold_is_in_force_until_its_end() {
-    let hold = |until| Hold {
-        by: "uid:0".into(),
-        reason: "exam".into(),
-        until,
-    };
+    let hold = |until| Hold { by: "uid:0".into(), reason: "exam".into(), until };
     let at = Timestamp(1000);
     assert_eq!(held_for(&hold(None), at), Some(None));
     assert_eq!(held_for(&hold(Some(Timestamp(1500))), at), Some(Some(Millis(500))));

@@ -24,7 +24,11 @@ const DISK_LOOK: Duration = Duration::from_secs(2);
 
 impl Act<'_> {
     /// Brings the image of a release to the board.
-    pub(super) async fn fetch(&self, generation: Generation, spec: &Arc<Spec>) -> Result<(), Fault> {
+    pub(super) async fn fetch(
+        &self,
+        generation: Generation,
+        spec: &Arc<Spec>,
+    ) -> Result<(), Fault> {
         if self.tag_what_is_here(generation, &spec.release).await? {
             return Ok(());
         }
@@ -48,7 +52,11 @@ impl Act<'_> {
     }
 
     /// An image of the same release under another generation's tag needs no network.
-    async fn tag_what_is_here(&self, generation: Generation, release: &Release) -> Result<bool, Fault> {
+    async fn tag_what_is_here(
+        &self,
+        generation: Generation,
+        release: &Release,
+    ) -> Result<bool, Fault> {
         for here in self.world.images.iter().filter(|here| **here != generation) {
             let is_same = self.world.spec(*here).is_some_and(|spec| spec.release.is(release));
             if !is_same {
@@ -72,22 +80,14 @@ impl Act<'_> {
         };
         let registries = self.agent.registries.borrow().clone();
         let credentials = registries.credentials(&repository.host).map(|found| match found {
-            registry::Credentials::Password { user, password } => crate::engine::Credentials {
-                user,
-                password,
-                identity_token: String::new(),
-            },
-            registry::Credentials::IdentityToken { user, token } => crate::engine::Credentials {
-                user,
-                password: String::new(),
-                identity_token: token,
-            },
+            registry::Credentials::Password { user, password } => {
+                crate::engine::Credentials { user, password, identity_token: String::new() }
+            }
+            registry::Credentials::IdentityToken { user, token } => {
+                crate::engine::Credentials { user, password: String::new(), identity_token: token }
+            }
         });
-        Ok(Pull {
-            repository,
-            manifest,
-            credentials,
-        })
+        Ok(Pull { repository, manifest, credentials })
     }
 
     /// Downloads, with progress, and stops when the engine's disk falls below the reserve.
@@ -130,7 +130,11 @@ impl Act<'_> {
     }
 
     /// Layers as unpacked are the one identity that all stores share.
-    async fn is_what_was_promised(&self, image: &ImageFacts, release: &Release) -> Result<(), Fault> {
+    async fn is_what_was_promised(
+        &self,
+        image: &ImageFacts,
+        release: &Release,
+    ) -> Result<(), Fault> {
         if release.config.is_some_and(|config| config.to_string() == image.id) {
             return Ok(()); // the engine names it by the config digest, which covers the layers
         }
@@ -163,7 +167,11 @@ impl Act<'_> {
         let mut memory = self.app.memory.borrow_mut();
         memory.evidence.sought = Some((generation, found));
         memory.sought_count = if found { 0 } else { memory.sought_count.saturating_add(1) };
-        let wait = if found { backoff::SHORT_MAX } else { backoff::wait(memory.sought_count, backoff::LONG_MAX) };
+        let wait = if found {
+            backoff::SHORT_MAX
+        } else {
+            backoff::wait(memory.sought_count, backoff::LONG_MAX)
+        };
         memory.sought_until = Some(clock::moment().after(wait));
         Ok(())
     }
@@ -183,7 +191,10 @@ fn of_pull(error: &EngineError) -> Fault {
     let is_registry = matches!(
         error.refusal(),
         Some(
-            Refusal::ManifestMissing | Refusal::RegistryDenied | Refusal::RateLimited | Refusal::RegistryUnreachable
+            Refusal::ManifestMissing
+                | Refusal::RegistryDenied
+                | Refusal::RateLimited
+                | Refusal::RegistryUnreachable
         )
     );
     Fault::Failed {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use titania_core::names::{Generation, Owner, StartedAt};
-use titania_core::reason::{Class, Code, Reason};
+use titania_core::reason::{Class, Code};
 use titania_core::spec::Spec;
 
 use super::super::fault::Fault;
@@ -21,27 +21,34 @@ impl Act<'_> {
     pub(super) async fn fork(&self, generation: Generation, spec: &Arc<Spec>) -> Result<(), Fault> {
         let intent = self.world.record.intent.as_ref().filter(|i| i.generation == generation);
         let parent = intent.ok_or(Fault::LookAgain)?.parent;
-        let before = parent.and_then(|p| self.world.container(p)).and_then(|c| c.started_at.clone());
+        let before =
+            parent.and_then(|p| self.world.container(p)).and_then(|c| c.started_at.clone());
         self.agent.volumes.copy(&self.app.name, generation).await?;
         self.seed(generation, spec).await?;
         if let Some(parent) = parent
             && !self.is_down(parent, before.as_ref()).await?
         {
-            log::warn!("{}: the old container was started during the copy: it is made again", self.app.name);
+            log::warn!(
+                "{}: the old container was started during the copy: it is made again",
+                self.app.name
+            );
             return Err(Fault::LookAgain);
         }
         let owner = self.host_owner(spec)?;
-        self.agent.volumes.finish(&self.app.name, generation, before, Arc::clone(spec), owner).await?;
+        self.agent
+            .volumes
+            .finish(&self.app.name, generation, before, Arc::clone(spec), owner)
+            .await?;
         Ok(())
     }
 
     /// Whether the parent's container is stopped or gone, and was not started since.
     async fn is_down(&self, parent: Generation, before: Option<&StartedAt>) -> Result<bool, Fault> {
         let instance = self.instance()?;
-        let all = self.agent.engine.containers(&instance).await?;
-        let seen = all.iter().find(|seen| {
-            matches!(&seen.role, Role::App { app, generation, .. } if *app == self.app.name && *generation == parent)
-        });
+        let all = self.agent.engine.containers_of(&instance, &self.app.name).await?;
+        let seen = all.iter().find(
+            |seen| matches!(&seen.role, Role::App { generation, .. } if *generation == parent),
+        );
         let Some(seen) = seen else {
             return Ok(before.is_none());
         };
@@ -56,7 +63,8 @@ impl Act<'_> {
         if seeds.is_empty() {
             return Ok(());
         }
-        let image = self.agent.engine.image(&self.app.name, generation).await?.ok_or(Fault::LookAgain)?;
+        let image =
+            self.agent.engine.image(&self.app.name, generation).await?.ok_or(Fault::LookAgain)?;
         let instance = self.instance()?;
         let probe = self.agent.engine.throwaway(&self.app.name, &instance, &image.id).await?;
         let seeded = self.seed_from(&probe, seeds).await;
@@ -84,14 +92,10 @@ impl Act<'_> {
         let owned =
             self.agent.volumes.own(&self.app.name, Arc::clone(spec), generation, owner).await?;
         let mut memory = self.app.memory.borrow_mut();
-        if owned.left.is_empty() {
-            memory.warnings.remove(&Code::NotOwned);
-            return Ok(());
-        }
-        let message = format!("could not be given to {owner}: {}", owned.left.join(", "));
-        let hint = "take the immutable flag away: chattr -i";
-        let reason = Reason::new(Code::NotOwned, Class::Environment, message, hint, clock::wall());
-        memory.warnings.insert(Code::NotOwned, reason);
+        match owned.reason(owner, clock::wall()) {
+            Some(reason) => memory.warnings.insert(Code::NotOwned, reason),
+            None => memory.warnings.remove(&Code::NotOwned),
+        };
         Ok(())
     }
 

@@ -51,7 +51,10 @@ pub enum Entry {
 pub fn is_foreign(image: &ImageFacts, board: &Platform) -> bool {
     let stored = Platform::of(&image.os, &image.architecture, &image.variant);
     if image.variant.is_empty() {
-        return !board.runs().iter().any(|own| own.os == stored.os && own.architecture == stored.architecture);
+        return !board
+            .runs()
+            .iter()
+            .any(|own| own.os == stored.os && own.architecture == stored.architecture);
     }
     board.accepts(&stored).is_none()
 }
@@ -61,8 +64,11 @@ pub fn is_foreign(image: &ImageFacts, board: &Platform) -> bool {
 pub fn uncovered<'a>(volumes: &'a [String], shape: &Shape) -> Vec<&'a str> {
     let targets: Vec<&str> = targets(shape).collect();
     let plain = |path: &'a String| path.trim_end_matches('/');
-    let mut found: Vec<&str> =
-        volumes.iter().map(plain).filter(|path| !path.is_empty() && !targets.contains(path)).collect();
+    let mut found: Vec<&str> = volumes
+        .iter()
+        .map(plain)
+        .filter(|path| !path.is_empty() && !targets.contains(path))
+        .collect();
     found.sort_unstable();
     found.dedup();
     found
@@ -106,7 +112,9 @@ pub fn places(word: &str, shape: &Shape, image: &ImageFacts) -> Vec<String> {
 
 /// Whether what lies at `path` can't be told from the image alone: a volume hides it.
 pub fn is_hidden(path: &str, shape: &Shape) -> bool {
-    targets(shape).any(|target| path == target || path.strip_prefix(target).is_some_and(|rest| rest.starts_with('/')))
+    targets(shape).any(|target| {
+        path == target || path.strip_prefix(target).is_some_and(|rest| rest.starts_with('/'))
+    })
 }
 
 /// Looks for the entry point. `look` tells what lies at one path of the image.
@@ -122,7 +130,8 @@ pub async fn find<E>(
         return Ok(Entry::NoCommand);
     };
     // Where the image's WORKDIR counts, or an env file may set PATH, a word that is no whole path proves nothing.
-    let is_unsure = !word.starts_with('/') && (shape.env_file.is_some() || (word.contains('/') && shape.working_dir.is_none()));
+    let is_unsure = !word.starts_with('/')
+        && (shape.env_file.is_some() || (word.contains('/') && shape.working_dir.is_none()));
     if is_unsure {
         return Ok(Entry::Fine);
     }
@@ -136,7 +145,9 @@ pub async fn find<E>(
                 Lies::Nothing => break,
                 Lies::Link(target) => path = follow(&path, &target),
                 Lies::File { bytes: 0, .. } => return Ok(Entry::Empty(path)),
-                Lies::File { mode, .. } if mode & 0o111 == 0 => return Ok(Entry::NotExecutable(path)),
+                Lies::File { mode, .. } if mode & 0o111 == 0 => {
+                    return Ok(Entry::NotExecutable(path));
+                }
                 Lies::File { .. } | Lies::Other => return Ok(Entry::Fine),
             }
         }

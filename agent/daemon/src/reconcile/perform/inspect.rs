@@ -33,8 +33,13 @@ struct UserFiles {
 
 impl Act<'_> {
     /// Looks into the image; evidence gets the specification made whole.
-    pub(super) async fn inspect(&self, generation: Generation, spec: &Arc<Spec>) -> Result<(), Fault> {
-        let image = self.agent.engine.image(&self.app.name, generation).await?.ok_or(Fault::LookAgain)?;
+    pub(super) async fn inspect(
+        &self,
+        generation: Generation,
+        spec: &Arc<Spec>,
+    ) -> Result<(), Fault> {
+        let image =
+            self.agent.engine.image(&self.app.name, generation).await?.ok_or(Fault::LookAgain)?;
         self.fits(&image)?;
         covered(&image, spec)?;
         let instance = self.instance()?;
@@ -46,11 +51,7 @@ impl Act<'_> {
         let files = looked?;
         let user = self.user(spec, &image, &files).await?;
         let groups = groups(&spec.definition.shape.groups).await?;
-        let whole = Spec {
-            user: Some(user),
-            groups,
-            ..(**spec).clone()
-        };
+        let whole = Spec { user: Some(user), groups, ..(**spec).clone() };
         self.app.memory.borrow_mut().evidence.inspected = Some((generation, Arc::new(whole)));
         Ok(())
     }
@@ -60,7 +61,8 @@ impl Act<'_> {
         let Some((board, _)) = board.filter(|(board, _)| image::is_foreign(image, board)) else {
             return Ok(());
         };
-        let variant = if image.variant.is_empty() { String::new() } else { format!("/{}", image.variant) };
+        let variant =
+            if image.variant.is_empty() { String::new() } else { format!("/{}", image.variant) };
         let message = format!(
             "the image as it was fetched is for {}/{}{variant}, this board is {board}",
             image.os, image.architecture
@@ -69,7 +71,12 @@ impl Act<'_> {
         Err(Fault::new(Code::NoPlatform, Class::Release, message, hint))
     }
 
-    async fn look_into(&self, probe: &Throwaway, image: &ImageFacts, spec: &Spec) -> Result<UserFiles, Fault> {
+    async fn look_into(
+        &self,
+        probe: &Throwaway,
+        image: &ImageFacts,
+        spec: &Spec,
+    ) -> Result<UserFiles, Fault> {
         let shape = &spec.definition.shape;
         let entry = image::find(shape, image, async |path: &str| lies(probe, path).await).await?;
         judge_entry(&entry)?;
@@ -84,7 +91,12 @@ impl Act<'_> {
     }
 
     /// Who it runs as.
-    async fn user(&self, spec: &Spec, image: &ImageFacts, files: &UserFiles) -> Result<Owner, Fault> {
+    async fn user(
+        &self,
+        spec: &Spec,
+        image: &ImageFacts,
+        files: &UserFiles,
+    ) -> Result<Owner, Fault> {
         let shape = &spec.definition.shape;
         let says = ImageUsers {
             user: &image.user,
@@ -115,7 +127,9 @@ impl Act<'_> {
             memory.warnings.remove(&Code::UserChanged);
             return;
         };
-        let message = format!("its image's USER is {now} now; it goes on as {kept}, to which its volumes belong");
+        let message = format!(
+            "its image's USER is {now} now; it goes on as {kept}, to which its volumes belong"
+        );
         let hint = format!("to follow the image: user = \"{now}\"");
         let reason = Reason::new(Code::UserChanged, Class::Release, message, hint, clock::wall());
         memory.warnings.insert(Code::UserChanged, reason);
@@ -125,7 +139,9 @@ impl Act<'_> {
 fn refused(fault: &UserFault) -> Fault {
     let (code, class) = match fault {
         UserFault::Root { .. } => (Code::NeedsRootStart, Class::Config),
-        UserFault::NoUser(_) | UserFault::NoGroup(_) | UserFault::Number(_) => (Code::NotRunnable, Class::Release),
+        UserFault::NoUser(_) | UserFault::NoGroup(_) | UserFault::Number(_) => {
+            (Code::NotRunnable, Class::Release)
+        }
     };
     Fault::new(code, class, fault.to_string(), fault.hint())
 }
@@ -135,7 +151,10 @@ fn covered(image: &ImageFacts, spec: &Spec) -> Result<(), Fault> {
     let Some(first) = missing.first() else {
         return Ok(());
     };
-    let message = format!("the image has VOLUME {}, and no volume of the definition is there", missing.join(", "));
+    let message = format!(
+        "the image has VOLUME {}, and no volume of the definition is there",
+        missing.join(", ")
+    );
     let hint = format!(
         "under [volumes] add it to data = [\"{first}\"] to keep it for good, to state = [\"{first}\"] to have it go \
          back with a rollback, or to scratch = [\"{first}\"] to lose it"
@@ -151,7 +170,8 @@ fn judge_entry(entry: &Entry) -> Result<(), Fault> {
         Entry::Empty(path) => format!("its entry point {path} is an empty file"),
         Entry::NotExecutable(path) => format!("its entry point {path} may be executed by nobody"),
     };
-    let hint = "a corrected release is taken by itself; or set entrypoint or command in the definition";
+    let hint =
+        "a corrected release is taken by itself; or set entrypoint or command in the definition";
     Err(Fault::new(Code::NotRunnable, Class::Release, message, hint))
 }
 
@@ -186,10 +206,7 @@ fn read_head(bytes: &[u8]) -> Option<Lies> {
     if !kind.is_file() {
         return Some(Lies::Other); // a hard link's own size is none
     }
-    Some(Lies::File {
-        bytes: header.size().ok()?,
-        mode: header.mode().ok()?,
-    })
+    Some(Lies::File { bytes: header.size().ok()?, mode: header.mode().ok()? })
 }
 
 /// A small text of the image; null where there is none that can be read.
@@ -213,7 +230,8 @@ async fn groups(names: &[String]) -> Result<Vec<u32>, Fault> {
             continue;
         }
         let asked = name.clone();
-        let found = tokio::task::spawn_blocking(move || nix::unistd::Group::from_name(&asked)).await;
+        let found =
+            tokio::task::spawn_blocking(move || nix::unistd::Group::from_name(&asked)).await;
         match found {
             Ok(Ok(Some(group))) => numbers.push(group.gid.as_raw()),
             Ok(Ok(None)) => {

@@ -16,7 +16,12 @@ use crate::engine::{self, Difference, EngineError, Making, Plan};
 
 impl Act<'_> {
     /// Makes the container of a generation.
-    pub(super) async fn create(&self, generation: Generation, spec: &Arc<Spec>, armed: bool) -> Result<(), Fault> {
+    pub(super) async fn create(
+        &self,
+        generation: Generation,
+        spec: &Arc<Spec>,
+        armed: bool,
+    ) -> Result<(), Fault> {
         self.agent.volumes.check(&self.app.name, Arc::clone(spec), generation).await?;
         self.ensure_network(spec).await?;
         let plan = self.plan(generation, spec, armed).await?;
@@ -25,7 +30,9 @@ impl Act<'_> {
                 self.warn(Code::SpecMismatch, &created.warnings);
                 Ok(())
             }
-            Err(EngineError::Conflict { message, .. }) => self.name_is_taken(generation, &message).await,
+            Err(EngineError::Conflict { message, .. }) => {
+                self.name_is_taken(generation, &message).await
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -43,12 +50,16 @@ impl Act<'_> {
     }
 
     /// Compares what the engine made with what was asked for.
-    pub(super) async fn compare(&self, generation: Generation, spec: &Arc<Spec>) -> Result<(), Fault> {
+    pub(super) async fn compare(
+        &self,
+        generation: Generation,
+        spec: &Arc<Spec>,
+    ) -> Result<(), Fault> {
         let container = self.world.container(generation).ok_or(Fault::LookAgain)?;
         let plan = self.plan(generation, spec, container.armed).await?;
-        let differences = self.agent.engine.compare(&plan, &container.id).await?;
+        let differences = self.agent.engine.compare(&plan, &container.id, self.kind()?).await?;
         let (strict, loose): (Vec<_>, Vec<_>) = differences.into_iter().partition(|d| d.strict);
-        self.warn(Code::SpecMismatch, &loose.iter().map(shown).collect::<Vec<_>>());
+        self.warn(Code::SpecMismatch, &loose.iter().map(Difference::to_string).collect::<Vec<_>>());
         if strict.is_empty() {
             self.app.memory.borrow_mut().evidence.compared = Some(container.id.clone());
             return Ok(());
@@ -58,13 +69,18 @@ impl Act<'_> {
         self.agent.engine.remove(&container.id).await?;
         let message = format!(
             "the engine did not make what was asked for: {}",
-            strict.iter().map(shown).collect::<Vec<_>>().join("; ")
+            strict.iter().map(Difference::to_string).collect::<Vec<_>>().join("; ")
         );
         let hint = "look for what stands between agent and engine (an authorisation plugin, defaults in daemon.json)";
         Err(Fault::new(Code::SpecMismatch, Class::Environment, message, hint))
     }
 
-    async fn plan(&self, generation: Generation, spec: &Arc<Spec>, armed: bool) -> Result<Plan, Fault> {
+    async fn plan(
+        &self,
+        generation: Generation,
+        spec: &Arc<Spec>,
+        armed: bool,
+    ) -> Result<Plan, Fault> {
         let app = &self.app.name;
         let image = self.agent.engine.image(app, generation).await?;
         let image = image.ok_or(Fault::LookAgain)?; // the next look fetches it
@@ -74,7 +90,7 @@ impl Act<'_> {
             .mounts(app, spec, generation)?
             .into_iter()
             .map(|mount| engine::Mount {
-                source: mount.source,
+                source: mount.source.display().to_string(),
                 target: mount.target,
                 read_only: mount.read_only,
             })
@@ -88,10 +104,13 @@ impl Act<'_> {
             spec,
             image: &image.id,
             mounts: &mounts,
-            secrets: &secrets,
+            env_file: &secrets,
             armed,
         };
-        engine::plan(&making).map_err(|error| Fault::of(error.reason(clock::wall())))
+        engine::plan(&making).map_err(|error| {
+            let hint = "correct the app's definition, then: systemctl reload titania-agent";
+            Fault::new(Code::ConfigInvalid, Class::Config, error.to_string(), hint)
+        })
     }
 
     /// What the env file holds: as it was read with the definition in force, else as it is now.
@@ -120,6 +139,10 @@ impl Act<'_> {
         Ok(())
     }
 
+    fn kind(&self) -> Result<engine::Kind, Fault> {
+        self.agent.shared.borrow().about.as_ref().map(|about| about.kind).ok_or(Fault::LookAgain)
+    }
+
     /// Whose board this is.
     pub(super) fn instance(&self) -> Result<titania_core::names::InstanceId, Fault> {
         self.agent.shared.borrow().instance.clone().ok_or(Fault::LookAgain)
@@ -140,8 +163,4 @@ impl Act<'_> {
             memory.warnings.insert(code, reason);
         }
     }
-}
-
-fn shown(difference: &Difference) -> String {
-    format!("{} is {}, wanted was {}", difference.field, difference.found, difference.wanted)
 }

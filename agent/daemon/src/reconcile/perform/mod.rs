@@ -16,11 +16,11 @@ mod write;
 
 use std::rc::Rc;
 
+use titania_core::fork::Mark;
 use titania_core::names::Generation;
 use titania_core::record::Verdict;
 use titania_core::status::StepName;
 use titania_core::step::{Change, Step};
-use titania_core::fork::Mark;
 use titania_core::time::Millis;
 use titania_core::world::{Failure, World};
 
@@ -30,6 +30,7 @@ use super::backoff;
 use super::fault::Fault;
 use crate::board::clock;
 
+pub use fetch::repository;
 pub use write::{append_last, write};
 
 /// One step of one app.
@@ -61,7 +62,9 @@ pub async fn perform(agent: &Rc<Agent>, app: &Rc<App>, world: &World, step: Step
         }
         (Ok(()), Some(_)) => {}
         (Ok(()), None) => app.memory.borrow_mut().pause = None,
-        (Err(Fault::LookAgain), _) => log::info!("{}: {} has no sure answer: looking again", app.name, shown(&step)),
+        (Err(Fault::LookAgain), _) => {
+            log::info!("{}: {} has no sure answer: looking again", app.name, shown(&step))
+        }
         (Err(fault), Some((name, generation))) => failed(app, generation, name, fault),
         (Err(fault), None) => pause(app, &step, fault),
     }
@@ -115,12 +118,7 @@ fn failed(app: &App, generation: Generation, step: StepName, fault: Fault) {
     let wait = backoff::wait(count, limit).0.max(at_least.0.min(backoff::RETRY_AFTER_MAX.0));
     log::warn!("{}: {}; tried again in {} s", app.name, reason.message, wait / 1000);
     let retry_at = clock::moment().after(Millis(wait));
-    memory.evidence.failed.push(Failure {
-        generation,
-        step,
-        reason: *reason,
-        retry_at,
-    });
+    memory.evidence.failed.push(Failure { generation, step, reason: *reason, retry_at });
 }
 
 /// A write that failed. A verdict, or `boots`, is acted upon all the same.
@@ -134,19 +132,17 @@ fn pause(app: &App, step: &Step, fault: Fault) {
     log::error!("{}: {} could not be written: {}", app.name, shown(step), reason.message);
     let verdict = match step {
         Step::Mark(_, mark) => match &**mark {
-            Mark::Failed { reason, step, .. } => Some(Verdict {
-                reason: reason.clone(),
-                step: *step,
-            }),
+            Mark::Failed { reason, step, .. } => {
+                Some(Verdict { reason: reason.clone(), step: *step })
+            }
             Mark::Committed { .. } => None,
         },
         Step::Write(change) => match &**change {
             Change::Verdict(verdict) => Some(verdict.clone()),
             // Without `boots` on disk a new one is not started: the old one is.
-            Change::Boots { .. } => Some(Verdict {
-                reason: (*reason).clone(),
-                step: StepName::Start,
-            }),
+            Change::Boots { .. } => {
+                Some(Verdict { reason: (*reason).clone(), step: StepName::Start })
+            }
             _ => None,
         },
         _ => None,
@@ -154,11 +150,7 @@ fn pause(app: &App, step: &Step, fault: Fault) {
     if verdict.is_some() {
         memory.evidence.unwritable = verdict;
     }
-    memory.pause = Some(Pause {
-        reason: *reason,
-        until,
-        count,
-    });
+    memory.pause = Some(Pause { reason: *reason, until, count });
 }
 
 /// A step for the log: its name and number, no specification.
@@ -185,7 +177,9 @@ pub fn shown(step: &Step) -> String {
         Step::Start(g) => format!("start g{g}"),
         Step::Arm(g) => format!("arm g{g}"),
         Step::Seek(g, _) => format!("seek g{g}"),
-        Step::Prune(what) => format!("prune {} forks, {} images", what.forks.len(), what.images.len()),
+        Step::Prune(what) => {
+            format!("prune {} forks, {} images", what.forks.len(), what.images.len())
+        }
     }
 }
 

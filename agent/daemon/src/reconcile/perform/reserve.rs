@@ -65,7 +65,8 @@ impl Act<'_> {
 
     /// Bytes that fetching a release will take; nothing when its image is here.
     fn image_bytes(&self, release: &Release) -> u64 {
-        let is_here = |g: &Generation| self.world.spec(*g).is_some_and(|spec| spec.release.is(release));
+        let is_here =
+            |g: &Generation| self.world.spec(*g).is_some_and(|spec| spec.release.is(release));
         if self.world.images.iter().any(is_here) {
             return 0;
         }

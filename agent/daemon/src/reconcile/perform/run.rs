@@ -116,7 +116,9 @@ impl Act<'_> {
         let is_new = self.world.record.intent.as_ref().is_some_and(|i| i.generation == generation);
         {
             let mut memory = self.app.memory.borrow_mut();
-            if let Some(begun) = memory.evidence.begun.as_mut().filter(|b| b.generation == generation) {
+            if let Some(begun) =
+                memory.evidence.begun.as_mut().filter(|b| b.generation == generation)
+            {
                 begun.sent = true;
             }
         }

@@ -34,7 +34,12 @@ impl Act<'_> {
 ///
 /// # Errors
 /// The disk refuses, though room was kept. The record is then as it was.
-pub async fn write(agent: &Rc<Agent>, app: &Rc<App>, world: &World, change: &Change) -> Result<(), Fault> {
+pub async fn write(
+    agent: &Rc<Agent>,
+    app: &Rc<App>,
+    world: &World,
+    change: &Change,
+) -> Result<(), Fault> {
     let old = app.memory.borrow().record.clone();
     let stamp = stamp(agent, app, world);
     let new = change::apply(&old, change, &stamp);

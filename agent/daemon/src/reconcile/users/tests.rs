@@ -4,11 +4,7 @@ const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nweb:x:101:102::/srv:/bin/fa
 const GROUP: &str = "root:x:0:\nwww:x:33:web\nbad:x:\n";
 
 fn image(user: &str) -> ImageUsers<'_> {
-    ImageUsers {
-        user,
-        passwd: Some(PASSWD),
-        group: Some(GROUP),
-    }
+    ImageUsers { user, passwd: Some(PASSWD), group: Some(GROUP) }
 }
 
 fn numbers(uid: u32, gid: u32) -> Result<Chosen, UserFault> {
@@ -67,35 +63,16 @@ fn p6_rules_for_users_by_table() {
 
 #[test]
 fn p6_an_app_keeps_the_user_it_had_under_auto() {
-    let kept = Owner {
-        uid: 70003,
-        gid: 70003,
-    };
-    assert_eq!(
-        choose(&UserRule::Auto, false, image("web"), Some(kept)),
-        Ok(Chosen::Numbers(kept))
-    );
-    assert_eq!(
-        choose(&UserRule::Image, false, image("web"), Some(kept)),
-        numbers(101, 102)
-    );
+    let kept = Owner { uid: 70003, gid: 70003 };
+    assert_eq!(choose(&UserRule::Auto, false, image("web"), Some(kept)), Ok(Chosen::Numbers(kept)));
+    assert_eq!(choose(&UserRule::Image, false, image("web"), Some(kept)), numbers(101, 102));
 }
 
 #[test]
 fn an_image_without_passwd_knows_numbers_and_root_alone() {
-    let bare = |user| ImageUsers {
-        user,
-        passwd: None,
-        group: None,
-    };
-    assert_eq!(
-        choose(&UserRule::Auto, false, bare("root"), None),
-        Ok(Chosen::Pool)
-    );
-    assert_eq!(
-        choose(&UserRule::Auto, false, bare("12"), None),
-        numbers(12, 12)
-    );
+    let bare = |user| ImageUsers { user, passwd: None, group: None };
+    assert_eq!(choose(&UserRule::Auto, false, bare("root"), None), Ok(Chosen::Pool));
+    assert_eq!(choose(&UserRule::Auto, false, bare("12"), None), numbers(12, 12));
     assert_eq!(
         choose(&UserRule::Auto, false, bare("web"), None),
         Err(UserFault::NoUser("web".into()))

@@ -49,7 +49,8 @@ fn p2_a_volume_of_the_image_must_be_covered_by_its_very_path() {
     let mut shape = shape();
     shape.volumes.state = vec!["/state".into()];
     shape.volumes.scratch = vec!["/tmp".into()];
-    let volumes: Vec<String> = ["/state/", "/tmp", "/data", "/state/deep", "/data"].map(Into::into).into();
+    let volumes: Vec<String> =
+        ["/state/", "/tmp", "/data", "/state/deep", "/data"].map(Into::into).into();
     assert_eq!(uncovered(&volumes, &shape), ["/data", "/state/deep"]);
 }
 
@@ -87,10 +88,25 @@ fn an_entry_point_is_refused_on_proof_alone() {
         ("there", entry("/app"), vec![("/app", good())], Entry::Fine),
         ("not there", entry("/app"), vec![], Entry::Missing("/app".into())),
         ("empty", entry("/app"), vec![("/app", file(0, 0o755))], Entry::Empty("/app".into())),
-        ("no right", entry("/app"), vec![("/app", file(9, 0o644))], Entry::NotExecutable("/app".into())),
-        ("link", entry("/bin/sh"), vec![("/bin/sh", link("busybox")), ("/bin/busybox", good())], Entry::Fine),
+        (
+            "no right",
+            entry("/app"),
+            vec![("/app", file(9, 0o644))],
+            Entry::NotExecutable("/app".into()),
+        ),
+        (
+            "link",
+            entry("/bin/sh"),
+            vec![("/bin/sh", link("busybox")), ("/bin/busybox", good())],
+            Entry::Fine,
+        ),
         ("link up", entry("/a/b/c"), vec![("/a/b/c", link("../d")), ("/a/d", good())], Entry::Fine),
-        ("link to nothing", entry("/app"), vec![("/app", link("/gone"))], Entry::Missing("/app".into())),
+        (
+            "link to nothing",
+            entry("/app"),
+            vec![("/app", link("/gone"))],
+            Entry::Missing("/app".into()),
+        ),
         ("in PATH", entry("app"), vec![("/bin/app", good())], Entry::Fine),
         ("not in PATH", entry("app"), vec![("/usr/bin/app", good())], Entry::Missing("app".into())),
         ("relative", entry("./app"), vec![], Entry::Fine),
