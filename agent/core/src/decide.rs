@@ -118,9 +118,14 @@ fn prepare(w: &World, i: &Intent) -> Decision {
     if let Some(old) = old.filter(|_| !stopped)
         && let Some(up) = bring_up(w, old)
     {
-        // What the old one writes from now on would be missing in a fork made before.
-        let fork = w.fork(new).filter(|f| f.is_complete() && !i.old_state);
-        return if fork.is_some() { attempt(w, Step::Unfinish(new)) } else { up };
+        // What the old one writes from now on would be missing in a fork made before, and a start of
+        // the new one whose answer a former run lost may still land.
+        let is_whole = w.fork(new).is_some_and(|f| f.is_complete() && !i.old_state);
+        return match w.container(new) {
+            _ if is_whole => attempt(w, Step::Unfinish(new)),
+            Some(_) => attempt(w, Step::Remove(new)),
+            None => up,
+        };
     }
     if let Some(go) = make_ready(w, i) {
         return go;

@@ -25,7 +25,7 @@ pub fn forward(w: &World) -> Option<Change> {
             Some(Mark::Committed { count: marked }) if *marked > count => {
                 return Some(Change::Conclude);
             }
-            Some(Mark::Failed { word: Some(_), .. }) if !is_old_mark(i) => {
+            Some(Mark::Failed { word: Some(_), .. }) => {
                 return Some(Change::Conclude);
             }
             Some(Mark::Failed { reason, step, word: None, .. }) if i.verdict.is_none() => {
@@ -35,11 +35,6 @@ pub fn forward(w: &World) -> Option<Change> {
         }
     }
     (highest_count(w) > count).then(|| Change::Rebuild(Box::new(rebuilt(w))))
-}
-
-/// A fork that is run again as it is may bear the mark of an earlier try.
-fn is_old_mark(i: &Intent) -> bool {
-    i.old_state && i.verdict.is_none()
 }
 
 /// The highest count of a commit, by marks and record.
@@ -88,7 +83,10 @@ fn rebuilt(w: &World) -> Rebuilt {
         }
     }
     let floor = current.as_ref().map(|c| c.generation);
-    let is_open = |i: &Intent| i.old_state || Some(i.generation) > floor;
+    let is_open = |i: &Intent| match floor {
+        Some(floor) => i.generation > floor || (i.old_state && i.generation != floor),
+        None => true,
+    };
     Rebuilt { current, previous, intent: record.intent.clone().filter(is_open), quarantine }
 }
 

@@ -57,13 +57,20 @@ impl Search {
             let (next, label) = moves::plain(&now);
             labels.push(label);
             now = next;
+            now.reduce();
             path.push(key(&now));
         }
         labels.truncate(30);
+        let (w, late) = (&now.w, now.late);
         Err(format!(
-            "P1: not at rest after {STEPS_MAX} steps:\n  {}\nin {:#?}",
+            "P1: not at rest after {STEPS_MAX} steps:\n  {}\nwith {:?}\n{:?}\n{:?}\nlate {late:?}",
             labels.join("\n  "),
-            now.w
+            w.containers,
+            w.forks
+                .iter()
+                .map(|f| (f.generation, f.folder, f.unfinished, f.owned))
+                .collect::<Vec<_>>(),
+            w.evidence
         ))
     }
 
@@ -101,7 +108,8 @@ impl Search {
                     ));
                 }
             };
-            for (state, label) in next {
+            for (mut state, label) in next {
+                state.reduce();
                 self.transitions += 1;
                 if state.up().len() > 1 && !state.stranger {
                     return Err(format!("P3: two run\nafter\n  {}\n  {label}", self.trace(here)));

@@ -55,7 +55,6 @@ pub struct State {
     pub condemned: bool,
     /// Something happened that can't be told from the release's fault.
     pub doubt: bool,
-    pub births: u8,
     pub boots: u8,
     pub faults: u8,
     /// How often the tag may still move.
@@ -117,7 +116,6 @@ impl State {
             stranger: false,
             condemned: false,
             doubt: false,
-            births: 0,
             boots: 0,
             faults,
             moves: 2,
@@ -178,6 +176,24 @@ impl State {
         self.w.evidence.settled = false;
     }
 
+    /// A container is removed: another of its name is another container.
+    pub fn vanish(&mut self, g: Generation) {
+        self.w.containers.retain(|c| c.generation != g);
+        self.stopped.retain(|s| *s != g);
+        self.w.evidence.compared.take_if(|id| *id == g.to_string());
+        self.w.health = Health::Starting;
+    }
+
+    /// Forgets what no longer tells two worlds apart.
+    pub fn reduce(&mut self) {
+        if self.faults == 0 {
+            self.former = None;
+        }
+        self.stopped.sort_unstable();
+        let kept: Vec<_> = self.w.forks.iter().map(|f| f.generation).collect();
+        self.content.retain(|g, _| kept.contains(g));
+    }
+
     pub fn end(&mut self, g: Generation, exit: Exit) {
         if let Some(c) = self.container(g) {
             c.state = ContainerState::Exited;
@@ -233,9 +249,8 @@ impl State {
             Step::Create(g, _, armed) => {
                 assert!(self.w.images.contains(g), "created without an image");
                 assert!(self.w.container(*g).is_none(), "created twice");
-                self.births += 1;
                 self.w.containers.push(Container {
-                    id: self.births.to_string(),
+                    id: g.to_string(),
                     generation: *g,
                     state: ContainerState::Created,
                     alive: false,
@@ -250,7 +265,7 @@ impl State {
             Step::Stop(g) => self.stop(*g),
             Step::Remove(g) => {
                 assert!(!self.up().contains(g), "removed while it runs");
-                self.w.containers.retain(|c| c.generation != *g);
+                self.vanish(*g);
                 self.late = self.late.filter(|l| l != g);
                 self.w.evidence.was_down = self.w.evidence.was_down.filter(|d| d != g);
             }
@@ -376,7 +391,7 @@ impl State {
                     self.w.evidence.retry_at = Some(Moment(1));
                 }
             }
-            Change::Retry => self.condemned = false,
+            Change::Retry | Change::GoBack(..) => self.condemned = false, // a person's will
             _ => {}
         }
         self.w.record = record;

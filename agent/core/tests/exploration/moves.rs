@@ -20,14 +20,35 @@ pub fn plain(s: &State) -> (State, String) {
     let label = match &decision {
         Decision::Do(step) => {
             next.perform(step);
-            format!("{step:?}")
+            name(step)
         }
         other => {
             time(&mut next, other);
-            format!("{other:?}")
+            match other {
+                Decision::Wait(..) => "waits".into(),
+                Decision::Idle(_) => "rests".into(),
+                _ => "is blocked".into(),
+            }
         }
     };
     (next, label)
+}
+
+/// A step in few words, for traces.
+fn name(step: &Step) -> String {
+    match (step, step.name()) {
+        (Step::Write(change), _) => {
+            let change = format!("{change:?}");
+            format!("write {}", change.split(['(', ' ']).next().unwrap_or_default())
+        }
+        (Step::Mark(g, mark), _) => format!("mark {g} {}", &format!("{mark:?}")[..9]),
+        (Step::Prune(_), _) => "prune".into(),
+        (step, Some((_, g))) => {
+            let step = format!("{step:?}");
+            format!("{} {g}", step.split('(').next().unwrap_or_default())
+        }
+        (step, None) => format!("{step:?}"),
+    }
 }
 
 /// Time passes: probes answer, back-offs end, lost starts land.
@@ -140,7 +161,7 @@ type Push<'a> = dyn FnMut(String, &mut dyn FnMut(&mut State)) + 'a;
 
 /// Crash after it, half way through it, no answer with, without and with late effect, refusal, full disk.
 fn of_step(step: &Step, push: &mut Push<'_>) {
-    push(format!("killed after {step:?}"), &mut |n| {
+    push(format!("killed after {}", name(step)), &mut |n| {
         n.perform(step);
         n.doubt = true;
         n.forget();
@@ -187,7 +208,7 @@ fn of_step(step: &Step, push: &mut Push<'_>) {
             });
         }
         Step::Fetch(..) | Step::Create(..) | Step::Fork(..) | Step::Own(..) | Step::Remove(_) => {
-            push(format!("refused: {step:?}"), &mut |n| n.fail(step, Class::Environment));
+            push(format!("refused: {}", name(step)), &mut |n| n.fail(step, Class::Environment));
         }
         _ => {}
     }
@@ -219,7 +240,7 @@ fn reboot(n: &mut State) {
 
 fn persons(g: Generation, up: bool, push: &mut Push<'_>) {
     push(format!("a person removes {g}"), &mut |n| {
-        n.w.containers.retain(|c| c.generation != g);
+        n.vanish(g);
         n.late = n.late.filter(|l| *l != g);
         n.w.health = Health::Starting;
         n.doubt = true;
