@@ -75,12 +75,17 @@ fn p3_same_content_pushed_anew_is_no_update() {
     let before = wallet.container();
     let again = start::image("1.0.0").compressed(Compression::Gzip(900));
     let pushed = start::push(&board, &again);
+    let asked = format!("/v2/wallet/manifests/{}", pushed.digest);
     wallet.update();
-    wallet.wait("to have noted the other manifest", |app| {
-        app["current"]["manifest"] == pushed.digest.as_str() && app["next"]["act"] == "poll"
-    });
+    wait_until(SOON, "the other manifest to be read", || board.registry().count("GET", &asked) > 0);
+    wallet.wait("to wait for the next poll", |app| app["next"]["act"] == "poll");
     assert_eq!(wallet.container().started_at(), before.started_at());
     assert_eq!(wallet.kept(), Kept::of("wallet", &[1], &[1], &[1]));
+    start::push(&board, &start::image("2.0.0"));
+    wallet.update();
+    let status = wallet.wait_version("2.0.0");
+    assert_eq!(status["last"]["id"], "wallet-g2", "there was no other update");
+    assert_eq!(status["last"]["from"]["config"], pushed.release.as_str());
 }
 
 #[test]
