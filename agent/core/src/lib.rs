@@ -14,6 +14,7 @@ pub mod digest;
 pub mod event;
 pub mod fork;
 pub mod names;
+pub mod oci;
 pub mod outcome;
 pub mod platform;
 pub mod probation;

@@ -29,3 +29,8 @@ pub fn highest<'a>(range: &str, tags: impl IntoIterator<Item = &'a str>) -> Opti
         .max_by(|a, b| a.0.cmp_precedence(&b.0).then_with(|| b.1.cmp(a.1)))
         .map(|(_, tag)| tag)
 }
+
+/// Whether `tag` is a version by itself, with or without a leading `v`.
+pub fn is_version(tag: &str) -> bool {
+    semver::Version::parse(tag.strip_prefix('v').unwrap_or(tag)).is_ok()
+}
