@@ -160,6 +160,8 @@ fn make_ready(w: &World, i: &Intent) -> Option<Decision> {
     let container = w.container(new);
     let step = if !i.old_state && w.fork(new).is_none_or(|f| f.file.is_none() || !f.folder) {
         Step::Reserve(Box::new(file()))
+    } else if container.is_none() && !i.old_state && w.fork(new).is_some_and(|f| f.is_complete()) {
+        Step::Unfinish(new) // a container that went unseen may have written into the copy
     } else if container.is_none() && !w.images.contains(&new) {
         Step::Fetch(new, i.spec.clone())
     } else {

@@ -1,3 +1,5 @@
+//! Documents of honest registries, of broken and of hostile ones.
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;

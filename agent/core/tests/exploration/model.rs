@@ -37,6 +37,8 @@ pub struct Content {
     pub base: Option<(Generation, u8)>,
     /// Was the parent running meanwhile?
     pub torn: bool,
+    /// Was its own generation started on it before its probation?
+    pub early: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -156,7 +158,10 @@ impl State {
 
     /// A process begins: only ever through here.
     pub fn run(&mut self, g: Generation) {
+        let intent = self.w.record.intent.as_ref().filter(|i| i.generation == g && !i.old_state);
+        let early = intent.is_some_and(|i| i.boots() == 0);
         let content = self.content.entry(g).or_default();
+        content.early |= early;
         content.writes = content.writes.saturating_add(1);
         let started = StartedAt(content.writes.to_string());
         if let Some(c) = self.container(g) {
@@ -334,7 +339,7 @@ impl State {
         let seen = parent.and_then(|p| self.w.container(p)).and_then(|c| c.started_at.clone());
         let torn = parent.is_some_and(|p| self.up().contains(&p));
         let base = parent.map(|p| (p, self.content.get(&p).map_or(0, |c| c.writes)));
-        self.content.insert(g, Content { writes: 0, base, torn });
+        self.content.insert(g, Content { base, torn, ..Content::default() });
         if let Some(f) = self.fork(g) {
             assert!(f.unfinished, "copied over a fork that counts");
             f.unfinished = false;
@@ -414,6 +419,10 @@ impl State {
         let intent = self.w.record.intent.as_ref().filter(|i| i.generation == g && !i.old_state);
         if let (Some(i), Some(current)) = (intent, current) {
             assert!(i.boots() > 0, "started before boots was written");
+            assert!(
+                !content.early,
+                "P2: started on a copy that was written to before its probation"
+            );
             let now = self.content.get(&current).map_or(0, |c| c.writes);
             assert_eq!(content.base, Some((current, now)), "P2: the copy is not the latest state");
             assert!(!self.condemned || !self.is_second(g), "P4: a condemned release was started");
