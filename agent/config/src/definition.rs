@@ -74,31 +74,21 @@ const MEMORY_BYTES_MIN: u64 = 6 << 20;
 /// Where a key that is not known in one table belongs.
 fn stray(key: &str, here: &str) -> Option<String> {
     if !here.is_empty() && KEYS.contains(&key) {
-        return Some(format!(
-            "\"{key}\" is a key of the definition: put it above the first table"
-        ));
+        return Some(format!("\"{key}\" is a key of the definition: put it above the first table"));
     }
-    let (table, _) = TABLES
-        .iter()
-        .find(|(table, keys)| *table != here && keys.contains(&key))?;
+    let (table, _) = TABLES.iter().find(|(table, keys)| *table != here && keys.contains(&key))?;
     Some(format!("\"{key}\" is a key of [{table}]"))
 }
 
 /// A table with the known keys of [`TABLES`].
 fn section<'a>(top: &Table<'a>, name: &'static str, example: &str) -> Option<Table<'a>> {
-    let keys = TABLES
-        .iter()
-        .find(|(table, _)| *table == name)
-        .map(|(_, keys)| *keys)?;
+    let keys = TABLES.iter().find(|(table, _)| *table == name).map(|(_, keys)| *keys)?;
     top.get(name)?.table(keys, example, &|key| stray(key, name))
 }
 
 /// See [`crate::app_name`].
 pub(crate) fn app_name(file: &str) -> Result<AppName, ConfigError> {
-    let stem = Path::new(file)
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or("");
+    let stem = Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or("");
     let stem = stem.strip_suffix(".toml").unwrap_or(stem);
     stem.parse::<AppName>().map_err(|error| ConfigError {
         file: file.to_string(),
@@ -117,20 +107,12 @@ fn renamed(stem: &str) -> Option<AppName> {
     let word: String = stem
         .to_lowercase()
         .chars()
-        .map(|c| {
-            if matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-') {
-                c
-            } else {
-                '-'
-            }
-        })
+        .map(|c| if matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-') { c } else { '-' })
         .take(63)
         .collect();
     let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
     let word = word.strip_suffix("-probe").unwrap_or(word);
-    word.parse()
-        .or_else(|_| word.replace("-g", "g").parse())
-        .ok()
+    word.parse().or_else(|_| word.replace("-g", "g").parse()).ok()
 }
 
 /// Reads the definition of the app `name`.
@@ -173,9 +155,7 @@ fn whole(name: &AppName, top: &Table<'_>) -> Option<Definition> {
         groups: process::groups(top, allow_root),
         entrypoint: texts(top, "entrypoint", "[\"/app\"]"),
         command: texts(top, "command", "[\"-verbose\"]"),
-        working_dir: top
-            .get("working_dir")
-            .and_then(|f| crate::paths::absolute(f, "\"/app\"")),
+        working_dir: top.get("working_dir").and_then(|f| crate::paths::absolute(f, "\"/app\"")),
         hostname: network::hostname(top),
         ports: network::ports(top, &network),
         devices: security::devices(top),
@@ -198,13 +178,7 @@ fn whole(name: &AppName, top: &Table<'_>) -> Option<Definition> {
         network,
         ..plain
     };
-    Some(Definition {
-        shape,
-        track,
-        after,
-        health,
-        update,
-    })
+    Some(Definition { shape, track, after, health, update })
 }
 
 fn flag(table: &Table<'_>, key: &str, default: bool) -> bool {
@@ -219,10 +193,7 @@ fn texts(table: &Table<'_>, key: &str, example: &str) -> Option<Vec<String>> {
 fn twice<T: PartialEq>(list: &[T], item: &T, field: &Field<'_>, shown: &str) -> bool {
     let is_there = list.contains(item);
     if is_there {
-        field.wrong(
-            format!("\"{}\" names {shown} twice", field.name),
-            "leave one of them out",
-        );
+        field.wrong(format!("\"{}\" names {shown} twice", field.name), "leave one of them out");
     }
     is_there
 }
@@ -271,10 +242,7 @@ fn limits(top: &Table<'_>) -> Limits {
         }
         Some(bytes)
     });
-    Limits {
-        memory,
-        cpus: table.get("cpus").and_then(cpus),
-    }
+    Limits { memory, cpus: table.get("cpus").and_then(cpus) }
 }
 
 /// A number, with or without quotes.
@@ -295,10 +263,7 @@ fn cpus(field: &Field<'_>) -> Option<u32> {
 fn shm_size(field: &Field<'_>) -> Option<u64> {
     let bytes = field.size("\"64MiB\"")?;
     if bytes == 0 {
-        field.wrong(
-            "\"shm_size\" is zero",
-            "leave it out for the engine's default of 64MiB",
-        );
+        field.wrong("\"shm_size\" is zero", "leave it out for the engine's default of 64MiB");
     }
     Some(bytes)
 }

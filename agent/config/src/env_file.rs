@@ -31,11 +31,7 @@ pub fn env_file(file: &str, text: &str) -> Result<BTreeMap<String, String>, Vec<
             continue;
         }
         let Some((key, value)) = line.split_once('=') else {
-            faults.at(
-                &at,
-                "this line has no =",
-                "write KEY=value; a value stands on one line",
-            );
+            faults.at(&at, "this line has no =", "write KEY=value; a value stands on one line");
             continue;
         };
         // Neither is the key shown: a line of a key in PEM may have a = as well.
@@ -52,11 +48,7 @@ pub fn env_file(file: &str, text: &str) -> Result<BTreeMap<String, String>, Vec<
                 "write KEY=value without blanks around the =",
             );
         } else if value.contains('\0') {
-            faults.at(
-                &at,
-                "this line has a zero byte in its value",
-                "leave it out",
-            );
+            faults.at(&at, "this line has a zero byte in its value", "leave it out");
         } else if env.insert(key.to_string(), value.to_string()).is_some() {
             faults.at(
                 &at,
@@ -65,11 +57,7 @@ pub fn env_file(file: &str, text: &str) -> Result<BTreeMap<String, String>, Vec<
             );
         }
     }
-    if faults.is_empty() {
-        Ok(env)
-    } else {
-        Err(faults.finish())
-    }
+    if faults.is_empty() { Ok(env) } else { Err(faults.finish()) }
 }
 
 #[cfg(test)]

@@ -27,11 +27,7 @@ pub(crate) struct Faults<'a> {
 
 impl<'a> Faults<'a> {
     pub(crate) fn new(file: &'a str, text: &'a str) -> Self {
-        Self {
-            file,
-            text,
-            list: RefCell::new(Vec::new()),
-        }
+        Self { file, text, list: RefCell::new(Vec::new()) }
     }
 
     /// One more fault, at the start of `span`.
@@ -59,13 +55,7 @@ impl<'a> Faults<'a> {
         list.truncate(FAULTS_MAX);
         let place = |(offset, message, hint)| {
             let (line, column) = place(self.text, offset);
-            ConfigError {
-                file: self.file.to_string(),
-                line,
-                column,
-                message,
-                hint,
-            }
+            ConfigError { file: self.file.to_string(), line, column, message, hint }
         };
         list.into_iter().map(place).collect()
     }
@@ -129,13 +119,7 @@ pub(crate) fn too_long(file: &str, bytes: usize) -> ConfigError {
 
 /// See [`crate::shown`].
 pub(crate) fn shown(error: &ConfigError) -> String {
-    let ConfigError {
-        file,
-        line,
-        column,
-        message,
-        hint,
-    } = error;
+    let ConfigError { file, line, column, message, hint } = error;
     let mut shown = format!("{file}:{line}:{column}: {message}");
     if !hint.is_empty() {
         let _ = write!(shown, "\n  fix: {hint}");

@@ -76,9 +76,6 @@ mod tests {
     fn the_nearest_is_told_as_a_guess_only_when_it_is_near() {
         let known = ["image", "ports", "devices"];
         assert_eq!(hint("prots", &known, "key"), "did you mean \"ports\"?");
-        assert_eq!(
-            hint("restart_policy", &known, "key"),
-            "the nearest known key is \"ports\""
-        );
+        assert_eq!(hint("restart_policy", &known, "key"), "the nearest known key is \"ports\"");
     }
 }

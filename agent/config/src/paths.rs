@@ -26,11 +26,7 @@ pub(crate) fn plain(field: &Field<'_>, text: &str) -> Option<String> {
         field.wrong(message, hint);
         return None;
     }
-    let path = if text.len() > 1 {
-        text.strip_suffix('/').unwrap_or(text)
-    } else {
-        text
-    };
+    let path = if text.len() > 1 { text.strip_suffix('/').unwrap_or(text) } else { text };
     let parts = || path.split('/').skip(1);
     if parts().any(|part| part == "..") {
         let message = format!("\"{name}\": the path {} has \"..\" in it", quote(text));
@@ -39,14 +35,9 @@ pub(crate) fn plain(field: &Field<'_>, text: &str) -> Option<String> {
     }
     if path != "/" && parts().any(|part| matches!(part, "" | ".")) {
         let clean: Vec<&str> = parts().filter(|part| !matches!(*part, "" | ".")).collect();
-        let message = format!(
-            "\"{name}\": the path {} has an empty part or \".\" in it",
-            quote(text)
-        );
-        field.wrong(
-            message,
-            format!("write {}", quote(&format!("/{}", clean.join("/")))),
-        );
+        let message =
+            format!("\"{name}\": the path {} has an empty part or \".\" in it", quote(text));
+        field.wrong(message, format!("write {}", quote(&format!("/{}", clean.join("/")))));
         return None;
     }
     if path.len() > PATH_BYTES_MAX || parts().any(|part| part.len() > NAME_BYTES_MAX) {

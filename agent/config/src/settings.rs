@@ -153,11 +153,7 @@ impl Default for Paths {
 
 impl Default for Disk {
     fn default() -> Self {
-        Self {
-            reserve: 256 << 20,
-            fork_limit: 1 << 30,
-            keep: 3,
-        }
+        Self { reserve: 256 << 20, fork_limit: 1 << 30, keep: 3 }
     }
 }
 

@@ -44,9 +44,7 @@ pub(crate) fn parse<'a>(text: &'a str, faults: &Faults<'a>) -> Option<DeTable<'a
     for error in &errors {
         let at = error.span().unwrap_or(0..0);
         // One missing quote makes several errors of one line.
-        let line = text
-            .get(..at.start)
-            .map(|before| before.matches('\n').count());
+        let line = text.get(..at.start).map(|before| before.matches('\n').count());
         if last_line != Some(line) {
             let (message, hint) = (error.message(), syntax_hint(text, &at, error.message()));
             faults.at(&at, format!("no TOML: {message}"), hint);
@@ -58,12 +56,8 @@ pub(crate) fn parse<'a>(text: &'a str, faults: &Faults<'a>) -> Option<DeTable<'a
 
 fn syntax_hint(text: &str, at: &Span, message: &str) -> &'static str {
     let line_start = text.get(..at.start).and_then(|t| t.rfind('\n'));
-    let line = text
-        .get(line_start.map_or(0, |n| n + 1)..)
-        .and_then(|t| t.lines().next());
-    let value = line
-        .and_then(|l| l.split_once('='))
-        .map_or("", |(_, value)| value.trim());
+    let line = text.get(line_start.map_or(0, |n| n + 1)..).and_then(|t| t.lines().next());
+    let value = line.and_then(|l| l.split_once('=')).map_or("", |(_, value)| value.trim());
     let bare = value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
     match message {
         m if m.contains("duplicate key") => "leave one of them out",
@@ -103,12 +97,7 @@ impl<'a> Table<'a> {
             };
             (field.key, field)
         };
-        Self {
-            name: name.to_string(),
-            at,
-            faults,
-            fields: map.iter().map(field).collect(),
-        }
+        Self { name: name.to_string(), at, faults, fields: map.iter().map(field).collect() }
     }
 
     /// Tells every key that is not among `known`, and forgets it. `stray` may know where it belongs.
@@ -122,11 +111,7 @@ impl<'a> Table<'a> {
                 } else {
                     format!(" in [{}]", self.name)
                 };
-                field.faults.at(
-                    &field.key_at,
-                    format!("unknown key {}{place}", quote(key)),
-                    hint,
-                );
+                field.faults.at(&field.key_at, format!("unknown key {}{place}", quote(key)), hint);
             }
             is_known
         });
@@ -149,11 +134,8 @@ impl<'a> Table<'a> {
     pub(crate) fn required(&self, key: &str, example: &str) -> Option<&Field<'a>> {
         let field = self.fields.get(key);
         if field.is_none() {
-            let whole = if self.name.is_empty() {
-                key.to_string()
-            } else {
-                format!("{}.{key}", self.name)
-            };
+            let whole =
+                if self.name.is_empty() { key.to_string() } else { format!("{}.{key}", self.name) };
             self.faults.at(
                 &self.at,
                 format!("\"{whole}\" is missing"),
@@ -192,11 +174,7 @@ impl<'a> Field<'a> {
     /// Another type than `takes`.
     pub(crate) fn wrong_type(&self, takes: &str, example: &str) {
         self.wrong(
-            format!(
-                "\"{}\" takes {takes}, not {}",
-                self.name,
-                described(self.value)
-            ),
+            format!("\"{}\" takes {takes}, not {}", self.name, described(self.value)),
             format!("for example: {} = {example}", self.key),
         );
     }
@@ -208,10 +186,7 @@ impl<'a> Field<'a> {
             return None;
         };
         if text.contains('\0') {
-            self.wrong(
-                format!("\"{}\" has a zero byte in it", self.name),
-                "leave \\u0000 out",
-            );
+            self.wrong(format!("\"{}\" has a zero byte in it", self.name), "leave \\u0000 out");
             return None;
         }
         Some(text)
@@ -267,11 +242,8 @@ impl<'a> Field<'a> {
             return None;
         };
         if list.len() > ITEMS_MAX {
-            let message = format!(
-                "\"{}\" has {} items, at most {ITEMS_MAX} are read",
-                self.name,
-                list.len()
-            );
+            let message =
+                format!("\"{}\" has {} items, at most {ITEMS_MAX} are read", self.name, list.len());
             self.wrong(message, "is it the right file?");
             return None;
         }
@@ -303,10 +275,7 @@ impl<'a> Field<'a> {
             return None;
         }
         let texts: Vec<_> = items.iter().map(|item| item.free_text(example)).collect();
-        texts
-            .into_iter()
-            .map(|text| text.map(String::from))
-            .collect()
+        texts.into_iter().map(|text| text.map(String::from)).collect()
     }
 
     /// A table of known keys.
@@ -339,11 +308,7 @@ impl<'a> Field<'a> {
         }
         let (least, most) = (units::shown(least), units::shown(most));
         self.wrong(
-            format!(
-                "\"{}\" takes \"{least}\" to \"{most}\", not {}",
-                self.name,
-                quote(text)
-            ),
+            format!("\"{}\" takes \"{least}\" to \"{most}\", not {}", self.name, quote(text)),
             format!("for example: {} = {example}", self.key),
         );
         None

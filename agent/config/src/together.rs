@@ -54,27 +54,15 @@ impl App<'_> {
     fn clash(&self, key: &str, is: impl Fn(&str) -> bool, message: String, hint: String) -> Clash {
         let item = |span: &std::ops::Range<usize>| place(self.text, span.start);
         let (line, column) = span(self.text, key, is).as_ref().map_or((1, 1), item);
-        let error = ConfigError {
-            file: self.file.to_string(),
-            line,
-            column,
-            message,
-            hint,
-        };
-        Clash {
-            app: self.name.clone(),
-            error,
-        }
+        let error = ConfigError { file: self.file.to_string(), line, column, message, hint };
+        Clash { app: self.name.clone(), error }
     }
 }
 
 /// Where an item of the list `key` stands.
 fn span(text: &str, key: &str, is: impl Fn(&str) -> bool) -> Option<std::ops::Range<usize>> {
     let document = DeTable::parse(text).ok()?;
-    let (_, list) = document
-        .get_ref()
-        .iter()
-        .find(|(k, _)| k.get_ref() == key)?;
+    let (_, list) = document.get_ref().iter().find(|(k, _)| k.get_ref() == key)?;
     let items = list.get_ref().as_array()?.iter();
     let mut texts = items.filter_map(|item| Some((item.get_ref().as_str()?, item.span())));
     texts.find(|(text, _)| is(text)).map(|(_, span)| span)
@@ -97,13 +85,7 @@ fn names(app: &App<'_>, other: &App<'_>, clashes: &mut Vec<Clash>) {
 
 fn ports(app: &App<'_>, other: &App<'_>, clashes: &mut Vec<Clash>) {
     for own in &app.definition.shape.ports {
-        if let Some(taken) = other
-            .definition
-            .shape
-            .ports
-            .iter()
-            .find(|port| overlap(own, port))
-        {
+        if let Some(taken) = other.definition.shape.ports.iter().find(|port| overlap(own, port)) {
             clashes.push(app.clash(
                 "ports",
                 |text| port_of(text).as_ref() == Ok(own),
@@ -153,10 +135,7 @@ fn cycle(app: &App<'_>, apps: &[App<'_>], clashes: &mut Vec<Clash>) {
                 clashes.push(app.clash(
                     "after",
                     |text| text == first,
-                    format!(
-                        "\"after\" goes round in a circle: {}",
-                        names.join(" waits for ")
-                    ),
+                    format!("\"after\" goes round in a circle: {}", names.join(" waits for ")),
                     "leave one of them out of another's \"after\"".to_string(),
                 ));
                 return;

@@ -15,26 +15,13 @@ pub(crate) struct UnitFault {
 }
 
 fn fault(message: impl Into<String>, hint: impl Into<String>) -> UnitFault {
-    UnitFault {
-        message: message.into(),
-        hint: hint.into(),
-    }
+    UnitFault { message: message.into(), hint: hint.into() }
 }
 
-const DURATIONS: [(&str, u64); 5] = [
-    ("ms", 1),
-    ("s", 1000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-];
-const SIZES: [(&str, u64); 5] = [
-    ("B", 1),
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-    ("TiB", 1 << 40),
-];
+const DURATIONS: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const SIZES: [(&str, u64); 5] =
+    [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
 
 /// What a unit that is none was probably meant as, written in lower case.
 const DURATION_GUESSES: [(&str, &str); 17] = [
@@ -76,15 +63,7 @@ const SIZE_GUESSES: [(&str, &str); 15] = [
 
 /// `"30s"`, `"1h30m"`.
 pub(crate) fn duration(text: &str) -> Result<Millis, UnitFault> {
-    sum(
-        text,
-        "duration",
-        "s",
-        "1h30m",
-        &DURATIONS,
-        &DURATION_GUESSES,
-    )
-    .map(Millis)
+    sum(text, "duration", "s", "1h30m", &DURATIONS, &DURATION_GUESSES).map(Millis)
 }
 
 /// `"256MiB"`, in bytes.
@@ -115,22 +94,13 @@ fn sum(
         };
         return Err(fault(format!("{} has blanks in it", quote(text)), hint));
     }
-    let too_long = || {
-        fault(
-            format!("{} is too much", quote(text)),
-            "write a smaller number",
-        )
-    };
+    let too_long = || fault(format!("{} is too much", quote(text)), "write a smaller number");
     let mut total = 0u64;
     let mut rest = text;
     while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let (number, after) = rest.split_at(digits);
-        let end = after
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(after.len());
+        let end = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
         let (unit, next) = after.split_at(end);
         if unit.is_empty() {
             let hint = format!("write \"{text}{usual}\"; units are {names}");
@@ -150,10 +120,7 @@ fn sum(
             let message = format!("{} has the unknown unit {}", quote(text), quote(unit));
             return Err(fault(message, hint));
         };
-        let part = number
-            .parse::<u64>()
-            .ok()
-            .and_then(|n| n.checked_mul(*factor));
+        let part = number.parse::<u64>().ok().and_then(|n| n.checked_mul(*factor));
         let sum = part.and_then(|part| total.checked_add(part));
         total = sum.filter(|n| *n <= VALUE_MAX).ok_or_else(too_long)?;
         rest = next;
@@ -173,9 +140,7 @@ pub(crate) fn cpus(text: &str) -> Result<u32, UnitFault> {
         return Err(wrong("write a number as in 1.5 or 0.25"));
     }
     if part.len() > 3 {
-        return Err(wrong(
-            "three digits after the point are enough, as in 0.125",
-        ));
+        return Err(wrong("three digits after the point are enough, as in 0.125"));
     }
     let padded = format!("{part:0<3}");
     let total = whole

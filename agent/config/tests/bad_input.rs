@@ -2,6 +2,8 @@
 //!
 //! The cases stand in `tests/bad/*.txt`: a name, one or more files, and what is said of them.
 
+#![allow(clippy::expect_used, clippy::panic)] // A test fails by panicking, in its own helpers as well.
+
 use std::fs;
 use std::path::Path;
 
@@ -20,11 +22,7 @@ fn cases(text: &str) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
     for block in text.split("\n== ").skip(1) {
         let (name, body) = block.split_once('\n').expect("a case has a body");
-        let mut case = Case {
-            name: name.to_string(),
-            files: Vec::new(),
-            says: String::new(),
-        };
+        let mut case = Case { name: name.to_string(), files: Vec::new(), says: String::new() };
         for part in body.split("-- ").skip(1) {
             let (head, content) = part.split_once('\n').expect("a part has a line of its own");
             match head {
@@ -50,10 +48,8 @@ fn definitions(case: &Case) -> String {
 
 fn settings_case(case: &Case) -> String {
     let (file, text) = &case.files[0];
-    let dropins: Vec<(&str, &str)> = case.files[1..]
-        .iter()
-        .map(|(file, text)| (file.as_str(), text.as_str()))
-        .collect();
+    let dropins: Vec<(&str, &str)> =
+        case.files[1..].iter().map(|(file, text)| (file.as_str(), text.as_str())).collect();
     told(&settings(file, text, &dropins).expect_err(&case.name))
 }
 
@@ -66,32 +62,17 @@ fn together(case: &Case) -> String {
     let name = |file: &str| -> AppName { file.trim_end_matches(".toml").parse().expect("a name") };
     let read = case.files.iter().map(|(file, text)| {
         let definition = definition(&name(file), file, text);
-        (
-            name(file),
-            file,
-            text,
-            definition.expect("each is right alone"),
-        )
+        (name(file), file, text, definition.expect("each is right alone"))
     });
     let read: Vec<_> = read.collect();
     let apps: Vec<App<'_>> = read
         .iter()
-        .map(|(name, file, text, definition)| App {
-            name,
-            file,
-            text,
-            definition,
-        })
+        .map(|(name, file, text, definition)| App { name, file, text, definition })
         .collect();
     let clashes = check_together(&apps);
     assert!(!clashes.is_empty(), "{}", case.name);
     for clash in &clashes {
-        assert_eq!(
-            clash.error.file,
-            format!("{}.toml", clash.app),
-            "{}",
-            case.name
-        );
+        assert_eq!(clash.error.file, format!("{}.toml", clash.app), "{}", case.name);
     }
     let errors: Vec<ConfigError> = clashes.into_iter().map(|clash| clash.error).collect();
     told(&errors)
@@ -99,9 +80,7 @@ fn together(case: &Case) -> String {
 
 /// Compares every case; where one differs, the whole file as it would be right is written beside the build.
 fn compare(file: &str, least: usize, say: fn(&Case) -> String) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/bad")
-        .join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad").join(file);
     let text = fs::read_to_string(path).expect("the cases are there");
     let cases = cases(&text);
     assert!(cases.len() >= least, "{} cases only", cases.len());
@@ -115,22 +94,14 @@ fn compare(file: &str, least: usize, say: fn(&Case) -> String) {
         }
         whole.push_str(&format!("-- says\n{said}\n"));
         if said != case.says {
-            wrong.push(format!(
-                "{}\n{said}\n  instead of\n{}",
-                case.name, case.says
-            ));
+            wrong.push(format!("{}\n{said}\n  instead of\n{}", case.name, case.says));
         }
     }
     let fresh = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
     if !wrong.is_empty() {
         fs::write(&fresh, whole).expect("the build folder can be written");
     }
-    assert!(
-        wrong.is_empty(),
-        "{}\n\nas it is now: {}",
-        wrong.join("\n\n"),
-        fresh.display()
-    );
+    assert!(wrong.is_empty(), "{}\n\nas it is now: {}", wrong.join("\n\n"), fresh.display());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The catalogue of a real appliance: a sensible definition can be written for each of its apps.
 
+#![allow(clippy::expect_used, clippy::panic)] // A test fails by panicking, in its own helpers as well.
+
 use serde_json::Value;
 use titania_config::{App, app_name, check_together, definition, shown};
 use titania_core::definition::Protocol;
@@ -30,24 +32,13 @@ fn port(port: &Value) -> Option<String> {
 fn text(app: &Value) -> String {
     let ports: Vec<String> = list(app, "ports").iter().filter_map(port).collect();
     let volumes: Vec<String> = list(app, "volumes").iter().map(Value::to_string).collect();
-    let mut text = format!(
-        "image = \"{}\"\nports = [{}]\n",
-        word(app, "image"),
-        ports.join(", ")
-    );
+    let mut text = format!("image = \"{}\"\nports = [{}]\n", word(app, "image"), ports.join(", "));
     if let Some(uid) = app["volumechown"].as_u64() {
         text.push_str(&format!("user = {uid}\n"));
     }
-    text.push_str(&format!(
-        "\n[volumes]\nstate = [{}]\n\n[env]\n",
-        volumes.join(", ")
-    ));
+    text.push_str(&format!("\n[volumes]\nstate = [{}]\n\n[env]\n", volumes.join(", ")));
     for variable in list(app, "env") {
-        text.push_str(&format!(
-            "{} = {}\n",
-            word(variable, "name"),
-            variable["value"]
-        ));
+        text.push_str(&format!("{} = {}\n", word(variable, "name"), variable["value"]));
     }
     text
 }
@@ -69,13 +60,8 @@ fn a_definition_can_be_written_for_every_app_of_the_catalogue() {
         });
         let shape = &definition.shape;
         assert_eq!(definition.track, Track::Tag("latest".to_string()));
-        assert_eq!(
-            shape.image.to_string(),
-            format!("docker.io/{}", word(app, "image"))
-        );
-        let published = list(app, "ports")
-            .iter()
-            .filter(|p| p["type"] != "internal");
+        assert_eq!(shape.image.to_string(), format!("docker.io/{}", word(app, "image")));
+        let published = list(app, "ports").iter().filter(|p| p["type"] != "internal");
         let published: Vec<&Value> = published.collect();
         assert_eq!(shape.ports.len(), published.len());
         for (port, wanted) in shape.ports.iter().zip(published) {
@@ -89,12 +75,7 @@ fn a_definition_can_be_written_for_every_app_of_the_catalogue() {
     }
     let together: Vec<App<'_>> = all
         .iter()
-        .map(|(name, file, text, definition)| App {
-            name,
-            file,
-            text,
-            definition,
-        })
+        .map(|(name, file, text, definition)| App { name, file, text, definition })
         .collect();
     assert_eq!(check_together(&together), Vec::new());
     let locnet = &all[2].3.shape.env;

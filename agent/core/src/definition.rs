@@ -384,3 +384,6 @@ impl Shape {
         Digest::of(text.as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests;

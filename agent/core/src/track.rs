@@ -21,9 +21,7 @@ pub enum Track {
 /// # Errors
 /// What is wrong with it, in the words of the `semver` crate.
 pub fn range(text: &str) -> Result<(), String> {
-    semver::VersionReq::parse(text)
-        .map(|_| ())
-        .map_err(|error| error.to_string())
+    semver::VersionReq::parse(text).map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// The highest tag that `range` accepts; `None` when there is none.
@@ -40,7 +38,5 @@ pub fn highest<'a>(range: &str, tags: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, tag)| tag)
 }
 
-/// Whether `tag` is a version by itself, with or without a leading `v`.
-pub fn is_version(tag: &str) -> bool {
-    semver::Version::parse(tag.strip_prefix('v').unwrap_or(tag)).is_ok()
-}
+#[cfg(test)]
+mod tests;

@@ -34,19 +34,14 @@ pub(super) fn health(top: &Table<'_>, network: &str) -> Health {
     };
     let time = |key: &str, least: Millis, default: Millis| {
         let example = format!("\"{}\"", shown(default));
-        table
-            .get(key)
-            .and_then(|f| f.duration(&example, least, TIME_MAX))
-            .unwrap_or(default)
+        table.get(key).and_then(|f| f.duration(&example, least, TIME_MAX)).unwrap_or(default)
     };
     let retries = table.get("retries").and_then(|f| f.whole(1, 1000, "3"));
     let health = Health {
         probe: probe(&table, network).unwrap_or_default(),
         interval: time("interval", TIME_MIN, usual.interval),
         timeout: time("timeout", TIME_MIN, usual.timeout),
-        retries: retries
-            .and_then(|n| u32::try_from(n).ok())
-            .unwrap_or(usual.retries),
+        retries: retries.and_then(|n| u32::try_from(n).ok()).unwrap_or(usual.retries),
         start_period: time("start_period", Millis(0), usual.start_period),
         settle: time("settle", Millis(0), usual.settle),
         deadline: time("deadline", Millis(1), usual.deadline),
@@ -60,11 +55,7 @@ fn settles_in_time(table: &Table<'_>, health: &Health) {
         return;
     }
     let word = |key: &str, time: Millis| {
-        let by_default = if table.get(key).is_none() {
-            " by default"
-        } else {
-            ""
-        };
+        let by_default = if table.get(key).is_none() { " by default" } else { "" };
         format!("\"{}\"{by_default}", shown(time))
     };
     let settle = word("settle", health.settle);
@@ -78,10 +69,8 @@ fn settles_in_time(table: &Table<'_>, health: &Health) {
 }
 
 fn probe(table: &Table<'_>, network: &str) -> Option<ProbeRule> {
-    let mut written: Vec<_> = PROBES
-        .iter()
-        .filter_map(|key| Some((*key, table.get(key)?)))
-        .collect();
+    let mut written: Vec<_> =
+        PROBES.iter().filter_map(|key| Some((*key, table.get(key)?))).collect();
     written.sort_by_key(|(_, field)| field.at.start);
     let (kind, field) = written.first()?;
     if let Some((other, second)) = written.get(1) {
@@ -102,13 +91,9 @@ fn probe(table: &Table<'_>, network: &str) -> Option<ProbeRule> {
         "tcp" => {
             const EXAMPLE: &str = "{ port = 6420 }";
             let table = field.table(&["port"], EXAMPLE, &|_| None)?;
-            Some(ProbeRule::Tcp {
-                port: port(&table)?,
-            })
+            Some(ProbeRule::Tcp { port: port(&table)? })
         }
-        "exec" => field
-            .texts("[\"/bin/check\", \"--quick\"]")
-            .map(ProbeRule::Exec),
+        "exec" => field.texts("[\"/bin/check\", \"--quick\"]").map(ProbeRule::Exec),
         _ => match field.flag()? {
             true => Some(ProbeRule::Container),
             false => {
@@ -141,8 +126,5 @@ fn http(field: &Field<'_>) -> Option<ProbeRule> {
             None
         }),
     };
-    Some(ProbeRule::Http {
-        port: port?,
-        path: path?,
-    })
+    Some(ProbeRule::Http { port: port?, path: path? })
 }

@@ -34,10 +34,7 @@ pub(super) fn image(top: &Table<'_>) -> Option<(Reference, Track)> {
         let bare = reference.repository.to_string();
         field.wrong(
             format!("\"image\" names {what}, and there is a \"track\" as well"),
-            format!(
-                "leave \"track\" out, or write the bare repository: image = {}",
-                quote(&bare)
-            ),
+            format!("leave \"track\" out, or write the bare repository: image = {}", quote(&bare)),
         );
     };
     match (&reference.digest, &reference.tag, has_track) {
@@ -65,18 +62,8 @@ pub(super) fn image(top: &Table<'_>) -> Option<(Reference, Track)> {
 
 /// What the rest is read with where there is no image: never leaves this crate.
 pub(super) fn stand_in() -> (Reference, Track) {
-    let repository = Repository {
-        host: String::new(),
-        path: String::new(),
-    };
-    (
-        Reference {
-            repository,
-            tag: None,
-            digest: None,
-        },
-        Track::Pinned,
-    )
+    let repository = Repository { host: String::new(), path: String::new() };
+    (Reference { repository, tag: None, digest: None }, Track::Pinned)
 }
 
 /// The reference that was probably meant.
@@ -126,10 +113,7 @@ fn semver(top: &Table<'_>) -> Option<String> {
             None
         }
         (None, None) => {
-            table.wrong(
-                "\"track\" is empty",
-                format!("for example: track = {TRACK_EXAMPLE}"),
-            );
+            table.wrong("\"track\" is empty", format!("for example: track = {TRACK_EXAMPLE}"));
             None
         }
     }
@@ -150,16 +134,10 @@ fn arch_tags(top: &Table<'_>) {
         };
         let is_good = text.contains("{tag}") && is_tag(&text.replace("{tag}", "1"));
         if !is_good {
-            let hint = nearest::hint(
-                text,
-                &["{tag}-arm32v7", "{tag}-arm32v6", "{tag}-arm64v8"],
-                "form",
-            );
+            let hint =
+                nearest::hint(text, &["{tag}-arm32v7", "{tag}-arm32v6", "{tag}-arm64v8"], "form");
             item.wrong(
-                format!(
-                    "\"arch_tags\": {} is no tag with {{tag}} in it",
-                    quote(text)
-                ),
+                format!("\"arch_tags\": {} is no tag with {{tag}} in it", quote(text)),
                 hint,
             );
         }

@@ -49,10 +49,7 @@ pub(super) fn hostname(top: &Table<'_>) -> Option<String> {
     let text = field.text("\"wallet\"")?;
     if !is_host_name(text) {
         let message = format!("\"hostname\": {} is no host name", quote(text));
-        field.wrong(
-            message,
-            "letters, digits and '-', parts divided by '.', at most 64 in all",
-        );
+        field.wrong(message, "letters, digits and '-', parts divided by '.', at most 64 in all");
         return None;
     }
     Some(text.to_string())
@@ -123,10 +120,7 @@ pub(crate) fn port_of(text: &str) -> Result<Port, (String, String)> {
         Some((rest, "sctp")) => (rest, Protocol::Sctp),
         Some((_, other)) => {
             let why = format!("has the unknown protocol {}", quote(other));
-            return wrong(
-                &why,
-                &nearest::hint(other, &["tcp", "udp", "sctp"], "protocol"),
-            );
+            return wrong(&why, &nearest::hint(other, &["tcp", "udp", "sctp"], "protocol"));
         }
     };
     let Some((front, container)) = rest.rsplit_once(':') else {
@@ -140,16 +134,10 @@ pub(crate) fn port_of(text: &str) -> Result<Port, (String, String)> {
         Some((address, host)) => (Some(address), host),
     };
     if [host, container].iter().any(|p| p.contains('-')) {
-        return wrong(
-            "is a range",
-            "ranges are not taken: write each port on its own",
-        );
+        return wrong("is a range", "ranges are not taken: write each port on its own");
     }
     if host.is_empty() {
-        return wrong(
-            "names no port of the board",
-            "write board:container, as in \"6420:6420\"",
-        );
+        return wrong("names no port of the board", "write board:container, as in \"6420:6420\"");
     }
     let (Some(host), Some(container)) = (number(host), number(container)) else {
         return wrong(
@@ -158,36 +146,22 @@ pub(crate) fn port_of(text: &str) -> Result<Port, (String, String)> {
         );
     };
     let Some(address) = address.map_or(Some(String::new()), address_of) else {
-        let why = format!(
-            "has {} before its ports, which is no address",
-            quote(address.unwrap_or(""))
-        );
+        let why =
+            format!("has {} before its ports, which is no address", quote(address.unwrap_or("")));
         let hint = "write an address of the board as in \"127.0.0.1:8080:80\", a v6 one in brackets: \"[::1]:8080:80\"";
         return wrong(&why, hint);
     };
-    Ok(Port {
-        address,
-        host,
-        container,
-        protocol,
-    })
+    Ok(Port { address, host, container, protocol })
 }
 
 fn number(text: &str) -> Option<u16> {
     let digits = text.bytes().all(|c| c.is_ascii_digit());
-    digits
-        .then(|| text.parse().ok())
-        .flatten()
-        .filter(|n| *n > 0)
+    digits.then(|| text.parse().ok()).flatten().filter(|n| *n > 0)
 }
 
 fn address_of(text: &str) -> Option<String> {
     match text.strip_prefix('[') {
-        Some(rest) => rest
-            .strip_suffix(']')?
-            .parse::<Ipv6Addr>()
-            .ok()
-            .map(|a| a.to_string()),
+        Some(rest) => rest.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(|a| a.to_string()),
         None => text.parse::<Ipv4Addr>().ok().map(|a| a.to_string()),
     }
 }
@@ -219,10 +193,7 @@ pub(super) fn extra_hosts(top: &Table<'_>) -> Vec<String> {
             continue;
         };
         let (name, address) = text.split_once(':').unwrap_or((text, ""));
-        let bare = address
-            .strip_prefix('[')
-            .and_then(|a| a.strip_suffix(']'))
-            .unwrap_or(address);
+        let bare = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(address);
         let address = match bare {
             "host-gateway" => Some(bare.to_string()), // the engine's word for the board itself
             _ => bare.parse::<IpAddr>().ok().map(|a| a.to_string()),

@@ -22,9 +22,7 @@ const GRACE_MAX: Millis = Millis::seconds(24 * 3600);
 const USER_WORDS: [&str; 4] = ["auto", "image", "pool", "mapped"];
 
 pub(super) fn user(top: &Table<'_>, allow_root: bool) -> UserRule {
-    top.get("user")
-        .and_then(|field| user_rule(field, allow_root))
-        .unwrap_or_default()
+    top.get("user").and_then(|field| user_rule(field, allow_root)).unwrap_or_default()
 }
 
 fn user_rule(field: &Field<'_>, allow_root: bool) -> Option<UserRule> {
@@ -77,10 +75,7 @@ fn user_rule(field: &Field<'_>, allow_root: bool) -> Option<UserRule> {
 /// Digits alone: no sign, no blank, at most [`ID_MAX`].
 fn id(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
-    digits
-        .then(|| text.parse().ok())
-        .flatten()
-        .filter(|n| *n <= ID_MAX)
+    digits.then(|| text.parse().ok()).flatten().filter(|n| *n <= ID_MAX)
 }
 
 /// A name as `groupadd` takes it: at most 32 characters.
@@ -135,10 +130,7 @@ fn strayed(key: &str, field: &Field<'_>, table: &str) -> bool {
 /// Values never stand in a message.
 pub(super) fn env(top: &Table<'_>) -> BTreeMap<String, String> {
     let mut env = BTreeMap::new();
-    let Some(table) = top
-        .get("env")
-        .and_then(|f| f.free_table("{ LOG_LEVEL = \"info\" }"))
-    else {
+    let Some(table) = top.get("env").and_then(|f| f.free_table("{ LOG_LEVEL = \"info\" }")) else {
         return env;
     };
     for (key, field) in table.fields() {
@@ -159,10 +151,7 @@ pub(super) fn env(top: &Table<'_>) -> BTreeMap<String, String> {
 
 /// What an environment can hold as a name.
 pub(crate) fn is_variable(name: &str) -> bool {
-    !name.is_empty()
-        && !name
-            .chars()
-            .any(|c| c == '=' || c.is_whitespace() || c.is_control())
+    !name.is_empty() && !name.chars().any(|c| c == '=' || c.is_whitespace() || c.is_control())
 }
 
 /// Text, number or boolean as text.
@@ -191,9 +180,8 @@ pub(super) fn scalar(field: &Field<'_>, takes: &str, example: &str) -> Option<St
 /// Labels of one's own; `org.example.x = "y"` may be written with or without quotes around the key.
 pub(super) fn labels(top: &Table<'_>) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
-    let Some(table) = top
-        .get("labels")
-        .and_then(|f| f.free_table("{ \"org.example.room\" = \"hall\" }"))
+    let Some(table) =
+        top.get("labels").and_then(|f| f.free_table("{ \"org.example.room\" = \"hall\" }"))
     else {
         return labels;
     };
@@ -240,9 +228,8 @@ pub(super) fn stop(top: &Table<'_>) -> Stop {
     if let Some(signal) = table.get("signal").and_then(signal) {
         stop.signal = signal;
     }
-    if let Some(grace) = table
-        .get("grace")
-        .and_then(|f| f.duration("\"30s\"", Millis(0), GRACE_MAX))
+    if let Some(grace) =
+        table.get("grace").and_then(|f| f.duration("\"30s\"", Millis(0), GRACE_MAX))
     {
         stop.grace = grace;
     }
@@ -287,11 +274,7 @@ const SIGNALS: [&str; 31] = [
 fn signal(field: &Field<'_>) -> Option<String> {
     let text = field.text("\"SIGTERM\"")?;
     let upper = text.to_uppercase();
-    let name = if upper.starts_with("SIG") {
-        upper
-    } else {
-        format!("SIG{upper}")
-    };
+    let name = if upper.starts_with("SIG") { upper } else { format!("SIG{upper}") };
     let offset = |base: &str, sign: char, most: u8| {
         let rest = name.strip_prefix(base)?;
         if rest.is_empty() {

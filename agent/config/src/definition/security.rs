@@ -73,10 +73,7 @@ pub(super) fn capabilities(top: &Table<'_>) -> Vec<String> {
             );
         } else if !CAPABILITIES.contains(&name.as_str()) {
             let hint = nearest::hint(&name, &CAPABILITIES, "capability");
-            item.wrong(
-                format!("\"capabilities\": {} is no capability", quote(text)),
-                hint,
-            );
+            item.wrong(format!("\"capabilities\": {} is no capability", quote(text)), hint);
         } else if !twice(&list, &name, &item, &quote(&name)) {
             list.push(name);
         }

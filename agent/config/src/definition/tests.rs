@@ -100,10 +100,7 @@ fn whole_shape() -> Shape {
         protocol,
     };
     Shape {
-        user: UserRule::Fixed {
-            uid: 10000,
-            gid: 10001,
-        },
+        user: UserRule::Fixed { uid: 10000, gid: 10001 },
         groups: texts(&["i2c", "44"]),
         entrypoint: Some(texts(&["/wallet"])),
         command: Some(texts(&["-enable-api-sets", "READ,WALLET"])),
@@ -123,10 +120,7 @@ fn whole_shape() -> Shape {
             ("RATIO", "0.5"),
             ("DEBUG", "false"),
         ]),
-        stop: Stop {
-            signal: "SIGINT".to_string(),
-            grace: Millis::seconds(10),
-        },
+        stop: Stop { signal: "SIGINT".to_string(), grace: Millis::seconds(10) },
         volumes: Volumes {
             state: texts(&["/wallet"]),
             data: vec![
@@ -147,10 +141,7 @@ fn whole_shape() -> Shape {
             ],
             scratch: texts(&["/tmp"]),
         },
-        limits: Limits {
-            memory: Some(256 << 20),
-            cpus: Some(1500),
-        },
+        limits: Limits { memory: Some(256 << 20), cpus: Some(1500) },
         capabilities: texts(&["NET_RAW", "CHOWN"]),
         read_only: true,
         sysctls: map(&[("net.core.somaxconn", "1024"), ("net.ipv4.ip_forward", "1")]),
@@ -174,10 +165,7 @@ fn every_key_of_the_format_is_read_to_its_value() {
         track: Track::Semver(">=0.26, <0.28".to_string()),
         after: vec![name("tor")],
         health: Health {
-            probe: ProbeRule::Http {
-                port: 6420,
-                path: "/health?quick=1".to_string(),
-            },
+            probe: ProbeRule::Http { port: 6420, path: "/health?quick=1".to_string() },
             interval: Millis::seconds(10),
             timeout: Millis::seconds(2),
             retries: 5,
@@ -186,10 +174,7 @@ fn every_key_of_the_format_is_read_to_its_value() {
             deadline: Millis::seconds(600),
         },
         update: Update {
-            window: Some(Window {
-                from: 22 * 60,
-                to: 5 * 60 + 30,
-            }),
+            window: Some(Window { from: 22 * 60, to: 5 * 60 + 30 }),
             rollback: false,
             allow_downgrade: true,
             min_age: Millis::seconds(2 * 24 * 3600),
@@ -274,9 +259,7 @@ fn no_key_is_silently_ignored() {
         all.retain(|key| key != apart);
     }
     for key in all {
-        let is_there = OTHER_VALUES
-            .iter()
-            .any(|line| line.starts_with(&format!("{key} = ")));
+        let is_there = OTHER_VALUES.iter().any(|line| line.starts_with(&format!("{key} = ")));
         assert!(is_there, "{key} has no value here");
     }
 }
@@ -286,9 +269,7 @@ fn what_shapes_no_container_is_not_in_the_hash_and_all_else_is() {
     let plain = read("image = \"nginx:1\"").shape.hash();
     for line in OTHER_VALUES {
         let changed = read(&format!("image = \"nginx:1\"\n{line}")).shape.hash();
-        let shapes = !["health.", "update.", "after "]
-            .iter()
-            .any(|part| line.starts_with(part));
+        let shapes = !["health.", "update.", "after "].iter().any(|part| line.starts_with(part));
         assert_eq!(changed != plain, shapes, "{line}");
     }
 }
@@ -297,16 +278,10 @@ fn what_shapes_no_container_is_not_in_the_hash_and_all_else_is() {
 fn a_tag_a_range_and_a_digest_are_three_tracks() {
     let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     for (text, wanted) in [
-        (
-            "image = \"nginx:1.27\"".to_string(),
-            Track::Tag("1.27".to_string()),
-        ),
+        ("image = \"nginx:1.27\"".to_string(), Track::Tag("1.27".to_string())),
         (format!("image = \"nginx@{digest}\""), Track::Pinned),
         (format!("image = \"nginx:1.27@{digest}\""), Track::Pinned),
-        (
-            "image = \"nginx\"\ntrack.semver = \"^1\"".to_string(),
-            Track::Semver("^1".to_string()),
-        ),
+        ("image = \"nginx\"\ntrack.semver = \"^1\"".to_string(), Track::Semver("^1".to_string())),
     ] {
         assert_eq!(read(&text).track, wanted, "{text}");
     }
@@ -319,55 +294,19 @@ fn users_are_words_numbers_or_pairs() {
         ("user = \"auto\"", UserRule::Auto),
         ("user = \"image\"", UserRule::Image),
         ("user = \"pool\"", UserRule::Pool),
-        (
-            "user = 10000",
-            UserRule::Fixed {
-                uid: 10000,
-                gid: 10000,
-            },
-        ),
-        (
-            "user = \"10000\"",
-            UserRule::Fixed {
-                uid: 10000,
-                gid: 10000,
-            },
-        ),
+        ("user = 10000", UserRule::Fixed { uid: 10000, gid: 10000 }),
+        ("user = \"10000\"", UserRule::Fixed { uid: 10000, gid: 10000 }),
         ("user = \"1:2\"", UserRule::Fixed { uid: 1, gid: 2 }),
-        (
-            "user = 0\nallow_root = true",
-            UserRule::Fixed { uid: 0, gid: 0 },
-        ),
-        (
-            "user = 4294967294",
-            UserRule::Fixed {
-                uid: 4294967294,
-                gid: 4294967294,
-            },
-        ),
+        ("user = 0\nallow_root = true", UserRule::Fixed { uid: 0, gid: 0 }),
+        ("user = 4294967294", UserRule::Fixed { uid: 4294967294, gid: 4294967294 }),
     ] {
-        assert_eq!(
-            read(&format!("image = \"nginx:1\"\n{line}")).shape.user,
-            wanted,
-            "{line}"
-        );
+        assert_eq!(read(&format!("image = \"nginx:1\"\n{line}")).shape.user, wanted, "{line}");
     }
-    for bad in [
-        "4294967295",
-        "-1",
-        "1.5",
-        "\"1:\"",
-        "\":1\"",
-        "\"1:2:3\"",
-        "\"+1\"",
-        "0x10",
-        "true",
-    ] {
+    for bad in
+        ["4294967295", "-1", "1.5", "\"1:\"", "\":1\"", "\"1:2:3\"", "\"+1\"", "0x10", "true"]
+    {
         let text = format!("image = \"nginx:1\"\nuser = {bad}");
-        assert!(
-            definition(&name("wallet"), "wallet.toml", &text).is_err(),
-            "{bad}"
-        );
+        assert!(definition(&name("wallet"), "wallet.toml", &text).is_err(), "{bad}");
     }
 }
 
@@ -386,13 +325,7 @@ fn one_path_or_a_list_of_them_is_the_same() {
 fn ports_that_do_not_overlap_live_together() {
     let ports =
         "[\"127.0.0.1:80:80\", \"192.168.1.5:80:80\", \"[::]:80:80\", \"80:80/udp\", \"81:80\"]";
-    assert_eq!(
-        read(&format!("image = \"nginx:1\"\nports = {ports}"))
-            .shape
-            .ports
-            .len(),
-        5
-    );
+    assert_eq!(read(&format!("image = \"nginx:1\"\nports = {ports}")).shape.ports.len(), 5);
 }
 
 #[test]
@@ -478,9 +411,7 @@ fn no_text_brings_it_down() {
             assert!(!errors.is_empty(), "{text}");
             let lines = u32::try_from(text.matches('\n').count()).unwrap() + 1;
             assert!(
-                errors
-                    .iter()
-                    .all(|e| e.line >= 1 && e.line <= lines && e.column >= 1),
+                errors.iter().all(|e| e.line >= 1 && e.line <= lines && e.column >= 1),
                 "{text}"
             );
             faults += 1;

@@ -18,9 +18,7 @@ pub(super) fn update(top: &Table<'_>) -> Update {
     let Some(table) = section(top, "update", "{ rollback = true }") else {
         return usual;
     };
-    let min_age = table
-        .get("min_age")
-        .and_then(|f| f.duration("\"2d\"", Millis(0), AGE_MAX));
+    let min_age = table.get("min_age").and_then(|f| f.duration("\"2d\"", Millis(0), AGE_MAX));
     Update {
         window: table.get("window").and_then(window),
         rollback: flag(&table, "rollback", usual.rollback),
@@ -37,10 +35,7 @@ fn window(field: &Field<'_>) -> Option<Window> {
         field.unit(units::time_of_day(field.text(example)?))
     };
     let (from, to) = (time("from", "\"02:00\""), time("to", "\"05:00\""));
-    let window = Window {
-        from: from?,
-        to: to?,
-    };
+    let window = Window { from: from?, to: to? };
     if window.from == window.to {
         field.wrong(
             "\"update.window\" ends when it begins",

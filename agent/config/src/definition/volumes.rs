@@ -19,19 +19,11 @@ pub(super) fn volumes(top: &Table<'_>) -> Volumes {
     let Some(table) = section(top, "volumes", EXAMPLE) else {
         return Volumes::default();
     };
-    let items = |key: &str| {
-        table
-            .get(key)
-            .map(|f| f.one_or_list(PATH_EXAMPLE))
-            .unwrap_or_default()
-    };
+    let items = |key: &str| table.get(key).map(|f| f.one_or_list(PATH_EXAMPLE)).unwrap_or_default();
     let paths = |key: &str| -> Vec<_> {
-        let with_path = items(key)
-            .into_iter()
-            .map(|item| (container_path(&item, PATH_EXAMPLE), item));
-        with_path
-            .filter_map(|(path, item)| Some((path?, item)))
-            .collect()
+        let with_path =
+            items(key).into_iter().map(|item| (container_path(&item, PATH_EXAMPLE), item));
+        with_path.filter_map(|(path, item)| Some((path?, item))).collect()
     };
     let state = paths("state");
     let data: Vec<_> = items("data")
@@ -54,19 +46,11 @@ fn container_path(field: &Field<'_>, example: &str) -> Option<String> {
 }
 
 fn mountable(field: &Field<'_>, path: String) -> Option<String> {
-    let taken = ["/proc", "/sys"]
-        .iter()
-        .any(|kernel| is_inside(&path, kernel));
+    let taken = ["/proc", "/sys"].iter().any(|kernel| is_inside(&path, kernel));
     if taken || matches!(path.as_str(), "/" | "/dev") {
         let hint = "write the folder that the app writes to, as its image documents it";
-        field.wrong(
-            format!(
-                "\"{}\": nothing can be mounted on {}",
-                field.name,
-                quote(&path)
-            ),
-            hint,
-        );
+        field
+            .wrong(format!("\"{}\": nothing can be mounted on {}", field.name, quote(&path)), hint);
         return None;
     }
     Some(path)
@@ -88,21 +72,14 @@ fn data_volume(item: &Field<'_>) -> Option<DataVolume> {
         return None;
     }
     let table = item.table(&DATA_KEYS, DATA_EXAMPLE, &|_| None)?;
-    let path = table
-        .required("path", "\"/media\"")
-        .and_then(|f| container_path(f, "\"/media\""));
-    let source = table
-        .get("source")
-        .map(|f| (f, absolute(f, "\"/mnt/usb/media\"")));
+    let path = table.required("path", "\"/media\"").and_then(|f| container_path(f, "\"/media\""));
+    let source = table.get("source").map(|f| (f, absolute(f, "\"/mnt/usb/media\"")));
     let flag = |key: &str| table.get(key).and_then(|f| Some((f, f.flag()?)));
     let (mounted, read_only, own) = (flag("mounted"), flag("read_only"), flag("own"));
     if source.is_none() {
         if let Some((field, true)) = mounted {
             let hint = "add the folder of the board: source = \"/mnt/usb/media\"";
-            field.wrong_key(
-                "\"mounted\" asks for a mount point, and there is no \"source\"",
-                hint,
-            );
+            field.wrong_key("\"mounted\" asks for a mount point, and there is no \"source\"", hint);
         }
         if let Some((field, false)) = own {
             let hint = "leave \"own\" out: a volume of the app's own belongs to it";
@@ -112,10 +89,7 @@ fn data_volume(item: &Field<'_>) -> Option<DataVolume> {
     if let Some((field, Some(path))) = &source
         && path == "/"
     {
-        field.wrong(
-            "\"source\" is the whole board",
-            "name the folder that the app needs",
-        );
+        field.wrong("\"source\" is the whole board", "name the folder that the app needs");
     }
     let has_source = source.is_some();
     let value = |flag: Option<(&Field<'_>, bool)>| flag.map(|(_, value)| value);
@@ -133,12 +107,7 @@ pub(super) fn mounts(top: &Table<'_>) -> Vec<HostMount> {
     let Some(field) = top.get("mounts") else {
         return Vec::new();
     };
-    field
-        .list(MOUNT_EXAMPLE)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(mount)
-        .collect()
+    field.list(MOUNT_EXAMPLE).unwrap_or_default().iter().filter_map(mount).collect()
 }
 
 fn mount(item: &Field<'_>) -> Option<HostMount> {
@@ -157,27 +126,18 @@ fn mount(item: &Field<'_>) -> Option<HostMount> {
                 quote(container),
                 quote(host)
             );
-            item.wrong(
-                format!("\"mounts\": {} asks for writing", quote(text)),
-                hint,
-            );
+            item.wrong(format!("\"mounts\": {} asks for writing", quote(text)), hint);
             return None;
         }
         _ => {
             let hint = format!("for example: mounts = {MOUNT_EXAMPLE}");
-            item.wrong(
-                format!("\"mounts\": {} is no /host:/container", quote(text)),
-                hint,
-            );
+            item.wrong(format!("\"mounts\": {} is no /host:/container", quote(text)), hint);
             return None;
         }
     };
     let host = plain(item, host);
     let container = plain(item, container).and_then(|path| mountable(item, path));
-    Some(HostMount {
-        host: host?,
-        container: container?,
-    })
+    Some(HostMount { host: host?, container: container? })
 }
 
 /// Tells every path in the container that is, or lies inside, another one.
@@ -192,9 +152,7 @@ pub(super) fn apart(top: &Table<'_>) {
         };
         for item in field.one_or_list(PATH_EXAMPLE) {
             let path = match item.value.as_table() {
-                Some(_) => item
-                    .free_table(DATA_EXAMPLE)
-                    .and_then(|t| t.get("path").cloned()),
+                Some(_) => item.free_table(DATA_EXAMPLE).and_then(|t| t.get("path").cloned()),
                 None => Some(item),
             };
             if let Some((text, field)) = path.and_then(|f| Some((f.value.as_str()?.to_string(), f)))
@@ -268,10 +226,7 @@ fn keys_apart<'f, 'a: 'f>(paths: impl Iterator<Item = (&'f str, &'f Field<'a>)>)
             field.wrong(message, format!("{NAME_BYTES_MAX} bytes at most"));
             continue;
         }
-        match seen
-            .iter()
-            .find(|(other, before)| *other == key && *before != path)
-        {
+        match seen.iter().find(|(other, before)| *other == key && *before != path) {
             Some((_, before)) => field.wrong(
                 format!(
                     "\"{}\": {} and {} would share the folder {} on the board",

@@ -51,10 +51,7 @@ pub(super) fn mqtt(files: &Files<'_>) -> Option<Mqtt> {
     let client_cert = path("client_cert", "\"/etc/titania-agent/client.pem\"");
     let client_key = path("client_key", "\"/etc/titania-agent/client.key\"");
     let password_file = path("password_file", "\"/etc/titania-agent/secrets/mqtt\"");
-    let user = table
-        .get("user")
-        .and_then(|f| f.text("\"board\""))
-        .map(String::from);
+    let user = table.get("user").and_then(|f| f.text("\"board\"")).map(String::from);
     let metrics = table.get("metrics").and_then(metrics).unwrap_or(METRICS);
     let (tls, host, port) = table.required("url", URL_EXAMPLE).and_then(url)?;
     for key in ["ca", "client_cert", "client_key"] {
@@ -65,17 +62,7 @@ pub(super) fn mqtt(files: &Files<'_>) -> Option<Mqtt> {
             );
         }
     }
-    Some(Mqtt {
-        host,
-        port,
-        tls,
-        ca,
-        client_cert,
-        client_key,
-        user,
-        password_file,
-        metrics,
-    })
+    Some(Mqtt { host, port, tls, ca, client_cert, client_key, user, password_file, metrics })
 }
 
 /// `mqtt[s]://host[:port]`. Never shown as a whole: it may hold a password.
@@ -124,10 +111,8 @@ fn url(field: &Field<'_>) -> Option<(bool, String, u16)> {
     let (host, port) = match rest.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']').unwrap_or(("", ""));
-            let host = host
-                .parse::<std::net::Ipv6Addr>()
-                .map(|a| a.to_string())
-                .unwrap_or_default();
+            let host =
+                host.parse::<std::net::Ipv6Addr>().map(|a| a.to_string()).unwrap_or_default();
             (host, port)
         }
         None => {
@@ -135,14 +120,7 @@ fn url(field: &Field<'_>) -> Option<(bool, String, u16)> {
             let (host, port) = rest.split_at(end);
             let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
             let is_host = host.len() <= 253 && host.chars().all(good);
-            (
-                if is_host {
-                    host.to_string()
-                } else {
-                    String::new()
-                },
-                port,
-            )
+            (if is_host { host.to_string() } else { String::new() }, port)
         }
     };
     let port = match port {
@@ -172,10 +150,8 @@ fn metrics(field: &Field<'_>) -> Option<Millis> {
     }
     let time = field.duration("\"5m\"", Millis(0), METRICS_MAX)?;
     if time.0 > 0 && time < METRICS_MIN {
-        field.wrong(
-            "\"mqtt.metrics\" is less than \"10s\"",
-            "write \"10s\" or more, or 0 for none",
-        );
+        field
+            .wrong("\"mqtt.metrics\" is less than \"10s\"", "write \"10s\" or more, or 0 for none");
     }
     Some(time)
 }

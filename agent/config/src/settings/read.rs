@@ -12,24 +12,13 @@ use crate::paths::{absolute, is_inside};
 use crate::table::{Field, Table, parse};
 
 /// Keys and tables at the top of a file.
-const KEYS: [&str; 10] = [
-    "board", "poll", "paths", "engine", "registry", "trust", "mqtt", "disk", "metrics", "control",
-];
+const KEYS: [&str; 10] =
+    ["board", "poll", "paths", "engine", "registry", "trust", "mqtt", "disk", "metrics", "control"];
 
 /// The tables and their keys.
 const TABLES: [(&str, &[&str]); 9] = [
     ("board", &["id", "prefix"]),
-    (
-        "paths",
-        &[
-            "apps",
-            "keys",
-            "state",
-            "volumes",
-            "socket",
-            "allow_volatile",
-        ],
-    ),
+    ("paths", &["apps", "keys", "state", "volumes", "socket", "allow_volatile"]),
     ("engine", &["socket"]),
     ("registry", &registry::KEYS),
     ("trust", &registry::TRUST_KEYS),
@@ -49,10 +38,7 @@ const KEEP_MAX: i64 = 1000;
 const PREFIX_BYTES_MAX: usize = 200;
 
 fn keys_of(table: &str) -> &'static [&'static str] {
-    TABLES
-        .iter()
-        .find(|(name, _)| *name == table)
-        .map_or(&[], |(_, keys)| keys)
+    TABLES.iter().find(|(name, _)| *name == table).map_or(&[], |(_, keys)| keys)
 }
 
 /// Where a key that is not known in one table belongs.
@@ -60,9 +46,7 @@ fn stray(key: &str, here: &str) -> Option<String> {
     if !here.is_empty() && key == "poll" {
         return Some("\"poll\" stands above the first table".to_string());
     }
-    let (table, _) = TABLES
-        .iter()
-        .find(|(table, keys)| *table != here && keys.contains(&key))?;
+    let (table, _) = TABLES.iter().find(|(table, keys)| *table != here && keys.contains(&key))?;
     let brackets = if matches!(*table, "registry" | "trust") {
         format!("[[{table}]]")
     } else {
@@ -80,8 +64,7 @@ impl<'a> Files<'a> {
     /// One table of all files: a later file's key replaces an earlier one's.
     pub(super) fn table(&self, name: &'static str) -> Option<Table<'a>> {
         let table = |top: &Table<'a>| {
-            top.get(name)?
-                .table(keys_of(name), "[table]", &|key| stray(key, name))
+            top.get(name)?.table(keys_of(name), "[table]", &|key| stray(key, name))
         };
         Table::merged(self.tops.iter().filter_map(table).collect())
     }
@@ -101,12 +84,7 @@ impl<'a> Files<'a> {
                 let table = item.table(keys_of(name), "[[table]]", &|key| stray(key, name))?;
                 Some((item, table))
             };
-            field
-                .list("[[table]]")
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(table)
-                .collect()
+            field.list("[[table]]").unwrap_or_default().into_iter().filter_map(table).collect()
         };
         self.tops.iter().map(of).collect()
     }
@@ -126,25 +104,16 @@ pub fn settings(
     text: &str,
     dropins: &[(&str, &str)],
 ) -> Result<Settings, Vec<ConfigError>> {
-    let all: Vec<(&str, &str)> = std::iter::once((file, text))
-        .chain(dropins.iter().copied())
-        .collect();
+    let all: Vec<(&str, &str)> =
+        std::iter::once((file, text)).chain(dropins.iter().copied()).collect();
     let long = all.iter().filter(|(_, text)| text.len() > FILE_BYTES_MAX);
-    let long: Vec<_> = long
-        .map(|(file, text)| too_long(file, text.len()))
-        .collect();
+    let long: Vec<_> = long.map(|(file, text)| too_long(file, text.len())).collect();
     if !long.is_empty() {
         return Err(long);
     }
-    let faults: Vec<Faults<'_>> = all
-        .iter()
-        .map(|(file, text)| Faults::new(file, text))
-        .collect();
-    let documents: Vec<Option<DeTable<'_>>> = all
-        .iter()
-        .zip(&faults)
-        .map(|((_, text), faults)| parse(text, faults))
-        .collect();
+    let faults: Vec<Faults<'_>> = all.iter().map(|(file, text)| Faults::new(file, text)).collect();
+    let documents: Vec<Option<DeTable<'_>>> =
+        all.iter().zip(&faults).map(|((_, text), faults)| parse(text, faults)).collect();
     let settings = read(&documents, &faults);
     drop(documents);
     if faults.iter().all(Faults::is_empty) {
@@ -156,16 +125,10 @@ pub fn settings(
 
 fn read<'a>(documents: &'a [Option<DeTable<'a>>], faults: &'a [Faults<'a>]) -> Settings {
     let top = |(document, faults): (&'a Option<DeTable<'a>>, &'a Faults<'a>)| {
-        Some(Table::file(document.as_ref()?, faults, &KEYS, &|key| {
-            stray(key, "")
-        }))
+        Some(Table::file(document.as_ref()?, faults, &KEYS, &|key| stray(key, "")))
     };
-    let files = Files {
-        tops: documents.iter().zip(faults).filter_map(top).collect(),
-    };
-    let poll = files
-        .last("poll")
-        .and_then(|f| f.duration("\"15m\"", POLL_MIN, POLL_MAX));
+    let files = Files { tops: documents.iter().zip(faults).filter_map(top).collect() };
+    let poll = files.last("poll").and_then(|f| f.duration("\"15m\"", POLL_MIN, POLL_MAX));
     registry::trust(&files);
     metrics(&files);
     Settings {
@@ -187,9 +150,7 @@ fn board(files: &Files<'_>) -> Board {
     let id = table.get("id").and_then(|field| {
         let text = field.text("\"kitchen-1\"")?;
         let good = text.len() <= 64
-            && text
-                .bytes()
-                .all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
+            && text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
         if !good {
             let message = format!("\"board.id\": {} is no board id", quote(text));
             field.wrong(message, "1 to 64 letters, digits, '_' and '-'");
@@ -257,10 +218,7 @@ fn engine(files: &Files<'_>) -> Engine {
         let text = field.text("\"/run/docker.sock\"")?;
         if let Some(path) = text.strip_prefix("unix://") {
             let message = format!("\"engine.socket\": {} is a URL", quote(text));
-            field.wrong(
-                message,
-                format!("write the path alone: socket = {}", quote(path)),
-            );
+            field.wrong(message, format!("write the path alone: socket = {}", quote(path)));
             return None;
         }
         absolute(field, "\"/run/docker.sock\"")
@@ -274,18 +232,13 @@ fn disk(files: &Files<'_>) -> Disk {
         return usual;
     };
     let size = |key: &str, example: &str, default: u64| {
-        table
-            .get(key)
-            .and_then(|f| f.size(example))
-            .unwrap_or(default)
+        table.get(key).and_then(|f| f.size(example)).unwrap_or(default)
     };
     let keep = table.get("keep").and_then(|f| f.whole(0, KEEP_MAX, "3"));
     Disk {
         reserve: size("reserve", "\"256MiB\"", usual.reserve),
         fork_limit: size("fork_limit", "\"1GiB\"", usual.fork_limit),
-        keep: keep
-            .and_then(|n| u32::try_from(n).ok())
-            .unwrap_or(usual.keep),
+        keep: keep.and_then(|n| u32::try_from(n).ok()).unwrap_or(usual.keep),
     }
 }
 
@@ -295,14 +248,8 @@ fn control(files: &Files<'_>) -> Control {
     let operators = field.and_then(|field| {
         let text = field.text("\"adm\"")?;
         if !is_group(text) {
-            let message = format!(
-                "\"control.operators\": {} is no name of a group",
-                quote(text)
-            );
-            field.wrong(
-                message,
-                "write a name of /etc/group, as in operators = \"adm\"",
-            );
+            let message = format!("\"control.operators\": {} is no name of a group", quote(text));
+            field.wrong(message, "write a name of /etc/group, as in operators = \"adm\"");
             return None;
         }
         Some(text.to_string())
@@ -319,22 +266,18 @@ fn metrics(files: &Files<'_>) {
         let text = field.text("\"127.0.0.1:9100\"")?;
         let address = text.parse::<std::net::SocketAddr>();
         if address.is_err() {
-            let message = format!(
-                "\"metrics.listen\": {} is no address with its port",
-                quote(text)
-            );
+            let message =
+                format!("\"metrics.listen\": {} is no address with its port", quote(text));
             field.wrong(message, "for example: listen = \"127.0.0.1:9100\"");
         }
         address.ok().map(|_| ())
     });
-    let socket = table
-        .get("socket")
-        .map(|f| absolute(f, "\"/run/titania-agent/metrics.sock\"").map(|_| ()));
+    let socket =
+        table.get("socket").map(|f| absolute(f, "\"/run/titania-agent/metrics.sock\"").map(|_| ()));
     match (listen, socket) {
-        (Some(_), Some(_)) => table.wrong(
-            "[metrics] has both \"listen\" and \"socket\"",
-            "leave one of them out",
-        ),
+        (Some(_), Some(_)) => {
+            table.wrong("[metrics] has both \"listen\" and \"socket\"", "leave one of them out")
+        }
         (Some(None), _) | (_, Some(None)) => {}
         _ => table.wrong(
             "[metrics] is not in this version",

@@ -52,14 +52,8 @@ fn registry(table: &Table<'_>) -> Option<RegistrySettings> {
     let auth = path("auth", "\"/etc/titania-agent/docker.json\"");
     let password_file = path("password_file", "\"/etc/titania-agent/secrets/registry\"");
     let ca = path("ca", "\"/etc/titania-agent/registry-ca.pem\"");
-    let user = table
-        .get("user")
-        .and_then(|f| f.text("\"board\""))
-        .map(String::from);
-    let plain_http = table
-        .get("plain_http")
-        .and_then(Field::flag)
-        .unwrap_or(false);
+    let user = table.get("user").and_then(|f| f.text("\"board\"")).map(String::from);
+    let plain_http = table.get("plain_http").and_then(Field::flag).unwrap_or(false);
     if let Some(field) = table.get("user")
         && user.as_deref().is_some_and(|user| user.contains(':'))
     {
@@ -70,10 +64,7 @@ fn registry(table: &Table<'_>) -> Option<RegistrySettings> {
     }
     pair(table, "registry", "user", "password_file");
     if let (Some(_), Some(user)) = (table.get("auth"), table.get("user")) {
-        user.wrong_key(
-            "[[registry]] has both \"auth\" and \"user\"",
-            "leave one of them out",
-        );
+        user.wrong_key("[[registry]] has both \"auth\" and \"user\"", "leave one of them out");
     }
     if let (true, Some(ca)) = (plain_http, table.get("ca")) {
         ca.wrong_key(
@@ -82,14 +73,7 @@ fn registry(table: &Table<'_>) -> Option<RegistrySettings> {
         );
     }
     later(table);
-    Some(RegistrySettings {
-        host: host?,
-        auth,
-        user,
-        password_file,
-        ca,
-        plain_http,
-    })
+    Some(RegistrySettings { host: host?, auth, user, password_file, ca, plain_http })
 }
 
 /// Keys whose room comes later: checked, then refused.
@@ -121,10 +105,7 @@ pub(super) fn pair(table: &Table<'_>, name: &str, first: &str, second: &str) {
         _ => return,
     };
     there.wrong_key(
-        format!(
-            "\"{}\" comes with \"{name}.{missing}\", which is missing",
-            there.name
-        ),
+        format!("\"{}\" comes with \"{name}.{missing}\", which is missing", there.name),
         format!("add {missing}, or leave both out"),
     );
 }
@@ -135,31 +116,19 @@ fn host(field: &Field<'_>) -> Option<String> {
     if let Some((_, rest)) = text.split_once("://") {
         let rest = rest.trim_end_matches('/');
         let hint = match text.starts_with("http://") {
-            true => format!(
-                "write {}, and plain_http = true for HTTP without TLS",
-                quote(rest)
-            ),
+            true => format!("write {}, and plain_http = true for HTTP without TLS", quote(rest)),
             false => format!("write {}", quote(rest)),
         };
-        field.wrong(
-            format!("\"{}\": {} is a URL", field.name, quote(text)),
-            hint,
-        );
+        field.wrong(format!("\"{}\": {} is a URL", field.name, quote(text)), hint);
         return None;
     }
     // What a reference takes as its host is one: a dot, a port or localhost make it so.
     let parsed = format!("{text}/x").parse::<Reference>();
     match parsed {
-        Ok(Reference {
-            repository: Repository { host, path },
-            ..
-        }) if path == "x" => Some(host),
+        Ok(Reference { repository: Repository { host, path }, .. }) if path == "x" => Some(host),
         _ => {
             let hint = "write a name with a dot, or with its port, as in \"registry.example.org\" or \"nas:5000\"";
-            field.wrong(
-                format!("\"{}\": {} is no registry host", field.name, quote(text)),
-                hint,
-            );
+            field.wrong(format!("\"{}\": {} is no registry host", field.name, quote(text)), hint);
             None
         }
     }
@@ -172,14 +141,9 @@ pub(super) fn trust(files: &Files<'_>) {
             .required("repository", "\"docker.io/skycoin/*\"")
             .and_then(|f| f.text("\"docker.io/skycoin/*\""));
         const KEYS_EXAMPLE: &str = "[\"/etc/titania-agent/keys/skycoin.pub\"]";
-        let keys = table
-            .required("keys", KEYS_EXAMPLE)
-            .and_then(|f| f.list(KEYS_EXAMPLE));
-        let keys = keys.map(|keys| {
-            keys.iter()
-                .filter(|key| absolute(key, KEYS_EXAMPLE).is_none())
-                .count()
-        });
+        let keys = table.required("keys", KEYS_EXAMPLE).and_then(|f| f.list(KEYS_EXAMPLE));
+        let keys = keys
+            .map(|keys| keys.iter().filter(|key| absolute(key, KEYS_EXAMPLE).is_none()).count());
         if let (Some(_), Some(0)) = (repository, keys) {
             item.wrong(
                 "[[trust]] is not in this version",

@@ -66,16 +66,11 @@ fn some(text: &str) -> Option<String> {
 
 #[test]
 fn every_key_of_the_settings_is_read_to_its_value() {
-    let registry = |host: &str| RegistrySettings {
-        host: host.to_string(),
-        ..RegistrySettings::default()
-    };
+    let registry =
+        |host: &str| RegistrySettings { host: host.to_string(), ..RegistrySettings::default() };
     let wanted = Settings {
         poll: Millis::seconds(1800),
-        board: Board {
-            id: some("kitchen-1"),
-            prefix: some("home/boards/kitchen-1"),
-        },
+        board: Board { id: some("kitchen-1"), prefix: some("home/boards/kitchen-1") },
         paths: Paths {
             apps: "/srv/agent/apps.d".to_string(),
             keys: "/srv/agent/keys".to_string(),
@@ -84,14 +79,9 @@ fn every_key_of_the_settings_is_read_to_its_value() {
             socket: "/run/agent.sock".to_string(),
             allow_volatile: true,
         },
-        engine: Engine {
-            socket: some("/run/podman/podman.sock"),
-        },
+        engine: Engine { socket: some("/run/podman/podman.sock") },
         registries: vec![
-            RegistrySettings {
-                auth: some("/root/.docker/config.json"),
-                ..registry("docker.io")
-            },
+            RegistrySettings { auth: some("/root/.docker/config.json"), ..registry("docker.io") },
             RegistrySettings {
                 plain_http: true,
                 user: some("board"),
@@ -114,14 +104,8 @@ fn every_key_of_the_settings_is_read_to_its_value() {
             password_file: some("/etc/mqtt-password"),
             metrics: Millis::seconds(60),
         }),
-        disk: Disk {
-            reserve: 1 << 30,
-            fork_limit: 2 << 30,
-            keep: 5,
-        },
-        control: Control {
-            operators: some("adm"),
-        },
+        disk: Disk { reserve: 1 << 30, fork_limit: 2 << 30, keep: 5 },
+        control: Control { operators: some("adm") },
     };
     assert_eq!(read(WHOLE, &[]), wanted);
 }
@@ -132,11 +116,7 @@ fn an_empty_file_is_the_defaults() {
     assert_eq!(read("", &[]), wanted);
     assert_eq!(wanted.poll, Millis::seconds(900));
     assert_eq!(
-        (
-            wanted.disk.reserve,
-            wanted.disk.fork_limit,
-            wanted.disk.keep
-        ),
+        (wanted.disk.reserve, wanted.disk.fork_limit, wanted.disk.keep),
         (268_435_456, 1_073_741_824, 3)
     );
     assert_eq!((wanted.mqtt, wanted.paths.allow_volatile), (None, false));
@@ -146,21 +126,12 @@ fn an_empty_file_is_the_defaults() {
 fn ports_of_a_broker_follow_its_scheme() {
     for (url, host, port, tls) in [
         ("mqtt://localhost", "localhost", 1883, false),
-        (
-            "mqtts://broker.example.org",
-            "broker.example.org",
-            8883,
-            true,
-        ),
+        ("mqtts://broker.example.org", "broker.example.org", 8883, true),
         ("mqtt://10.0.0.1:1884/", "10.0.0.1", 1884, false),
         ("mqtt://[::1]", "::1", 1883, false),
     ] {
         let mqtt = read(&format!("[mqtt]\nurl = \"{url}\""), &[]).mqtt.unwrap();
-        assert_eq!(
-            (mqtt.host.as_str(), mqtt.port, mqtt.tls),
-            (host, port, tls),
-            "{url}"
-        );
+        assert_eq!((mqtt.host.as_str(), mqtt.port, mqtt.tls), (host, port, tls), "{url}");
         assert_eq!(mqtt.metrics, Millis::seconds(300));
     }
     for off in ["0", "\"0s\"", "\"0m\""] {
@@ -178,10 +149,7 @@ fn a_drop_in_overrides_key_by_key_and_the_last_one_wins() {
     assert_eq!(both.poll, Millis::seconds(1200));
     assert_eq!((both.disk.keep, both.disk.reserve), (4, 1 << 30));
     let mqtt = both.mqtt.unwrap();
-    assert_eq!(
-        (mqtt.host.as_str(), mqtt.user.as_deref()),
-        ("a", Some("board"))
-    );
+    assert_eq!((mqtt.host.as_str(), mqtt.user.as_deref()), ("a", Some("board")));
     assert_eq!(read(main, &[second, first]).disk.keep, 2);
 }
 
@@ -196,23 +164,15 @@ fn a_registry_of_a_drop_in_replaces_the_one_of_its_host_and_is_added_else() {
     let list = read(main, &[dropin]).registries;
     let hosts: Vec<&str> = list.iter().map(|r| r.host.as_str()).collect();
     assert_eq!(hosts, ["nas:5000", "docker.io", "localhost"]);
-    assert_eq!(
-        (list[1].auth.as_deref(), list[1].ca.as_deref()),
-        (None, Some("/ca"))
-    );
+    assert_eq!((list[1].auth.as_deref(), list[1].ca.as_deref()), (None, Some("/ca")));
 }
 
 #[test]
 fn what_goes_together_may_stand_in_two_files() {
     let main = "[mqtt]\nurl = \"mqtt://a\"\npassword_file = \"/b\"";
     assert!(settings("agent.toml", main, &[]).is_err());
-    let mqtt = read(main, &[("10.toml", "[mqtt]\nuser = \"board\"")])
-        .mqtt
-        .unwrap();
-    assert_eq!(
-        (mqtt.user.as_deref(), mqtt.password_file.as_deref()),
-        (Some("board"), Some("/b"))
-    );
+    let mqtt = read(main, &[("10.toml", "[mqtt]\nuser = \"board\"")]).mqtt.unwrap();
+    assert_eq!((mqtt.user.as_deref(), mqtt.password_file.as_deref()), (Some("board"), Some("/b")));
 }
 
 #[test]
@@ -232,10 +192,7 @@ fn no_text_brings_it_down() {
             if text.is_char_boundary(at) {
                 text.insert_str(at, piece);
                 let read = settings("agent.toml", &text, &[]);
-                assert!(
-                    read.is_ok() || read.is_err_and(|errors| !errors.is_empty()),
-                    "{text}"
-                );
+                assert!(read.is_ok() || read.is_err_and(|errors| !errors.is_empty()), "{text}");
             }
         }
     }

@@ -14,17 +14,9 @@ fn clashes(files: &[(&str, &str)]) -> Vec<String> {
         .collect();
     let apps: Vec<App<'_>> = read
         .iter()
-        .map(|(name, text, definition)| App {
-            name,
-            file: "x.toml",
-            text,
-            definition,
-        })
+        .map(|(name, text, definition)| App { name, file: "x.toml", text, definition })
         .collect();
-    check_together(&apps)
-        .into_iter()
-        .map(|clash| clash.app.to_string())
-        .collect()
+    check_together(&apps).into_iter().map(|clash| clash.app.to_string()).collect()
 }
 
 #[test]
@@ -55,10 +47,7 @@ fn ports_clash_where_addresses_and_protocols_meet_and_nowhere_else() {
 fn apps_that_get_along_are_told_nothing() {
     let files = [
         ("tor", "image = \"a:1\"\nports = [\"9050:9050\"]"),
-        (
-            "wallet",
-            "image = \"a:1\"\nafter = [\"tor\"]\nports = [\"80:80\"]",
-        ),
+        ("wallet", "image = \"a:1\"\nafter = [\"tor\"]\nports = [\"80:80\"]"),
         ("shop", "image = \"a:1\"\nafter = [\"wallet\", \"tor\"]"),
         ("global.iop.can", "image = \"a:1\""),
         ("global.iop_ps", "image = \"a:1\""),
@@ -81,12 +70,7 @@ fn an_app_that_only_waits_for_a_circle_is_not_told() {
 fn without_its_text_a_fault_is_placed_at_the_top() {
     let name: AppName = "a".parse().unwrap();
     let definition = definition(&name, "a.toml", "image = \"a:1\"\nafter = [\"b\"]").unwrap();
-    let app = App {
-        name: &name,
-        file: "a.toml",
-        text: "",
-        definition: &definition,
-    };
+    let app = App { name: &name, file: "a.toml", text: "", definition: &definition };
     let clash = check_together(&[app]).remove(0);
     assert_eq!((clash.error.line, clash.error.column), (1, 1));
 }
