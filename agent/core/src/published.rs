@@ -115,17 +115,10 @@ impl AppDocument {
         if app.next.act == Act::Poll {
             app.next.at = None; // it moves with every poll
         }
-        if let Some(progress) = app
-            .update
-            .as_mut()
-            .and_then(|update| update.progress.as_mut())
-        {
+        if let Some(progress) = app.update.as_mut().and_then(|update| update.progress.as_mut()) {
             *progress = stepped(*progress);
         }
-        Self {
-            schema: SCHEMA,
-            app,
-        }
+        Self { schema: SCHEMA, app }
     }
 
     /// Without the times at which the same was found again: what is compared to tell news from repetition.
@@ -150,8 +143,5 @@ fn stepped(progress: Progress) -> Progress {
     let done = progress.done_bytes.min(total);
     let steps = u128::from(done) * u128::from(PROGRESS_STEPS) / u128::from(total.max(1));
     let shown = u128::from(total) * steps / u128::from(PROGRESS_STEPS);
-    Progress {
-        done_bytes: u64::try_from(shown).unwrap_or(total),
-        total_bytes: total,
-    }
+    Progress { done_bytes: u64::try_from(shown).unwrap_or(total), total_bytes: total }
 }

@@ -38,5 +38,10 @@ pub fn highest<'a>(range: &str, tags: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, tag)| tag)
 }
 
+/// Whether `tag` is a version by itself, with or without a leading `v`.
+pub fn is_version(tag: &str) -> bool {
+    semver::Version::parse(tag.strip_prefix('v').unwrap_or(tag)).is_ok()
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,8 @@ struct Etc(PathBuf);
 
 impl Etc {
     fn new(name: &str) -> Self {
-        let root = std::env::temp_dir().join(format!("titania-check-{}-{name}", std::process::id()));
+        let root =
+            std::env::temp_dir().join(format!("titania-check-{}-{name}", std::process::id()));
         fs::create_dir_all(root.join("apps.d")).unwrap();
         let apps = root.join("apps.d").display().to_string();
         fs::write(root.join("agent.toml"), format!("[paths]\napps = \"{apps}\"\n")).unwrap();

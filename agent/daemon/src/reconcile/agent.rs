@@ -140,13 +140,6 @@ impl Agent {
         }
     }
 
-    /// Every app decides anew, with what is known.
-    pub fn wake_all(&self) {
-        for app in self.all() {
-            app.wake.notify_one();
-        }
-    }
-
     /// Settings in force.
     pub fn settings(&self) -> Rc<Settings> {
         Rc::clone(&self.settings.borrow())

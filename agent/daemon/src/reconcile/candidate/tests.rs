@@ -35,15 +35,17 @@ fn an_older_candidate_is_refused_unless_allowed() {
         at: Timestamp(0),
     };
     let older = release(1, Some("1.0.0"), None);
-    let measure =
-        |definition| Measure { definition, hash, current: Some(&current), at: Timestamp(0) };
-    let Candidate::Refused(refusal) = judge(&older, measure(&definition)) else {
+    fn measure<'a>(definition: &'a Definition, current: &'a Committed) -> Measure<'a> {
+        let hash = definition.shape.hash();
+        Measure { definition, hash, current: Some(current), at: Timestamp(0) }
+    }
+    let Candidate::Refused(refusal) = judge(&older, measure(&definition, &current)) else {
         panic!("not refused");
     };
     assert_eq!(refusal.reason.code, Code::Downgrade);
     assert_eq!(refusal.reason.message, "1.0.0 is older than 2.0.0, which runs");
     definition.update.allow_downgrade = true;
-    assert!(matches!(judge(&older, measure(&definition)), Candidate::Known(_)));
+    assert!(matches!(judge(&older, measure(&definition, &current)), Candidate::Known(_)));
 }
 
 #[test]
