@@ -1,1 +1,59 @@
-//! x
+//! A board for one test case: its own network, engine, registry, broker, agent and images.
+//!
+//! Promise: a [`Board`] shares nothing with the machine or with another board but the kernel, and
+//! leaves nothing behind. A case waits for facts with a deadline ([`wait_until`]), never for time.
+//! Trusts the machine's programs (dockerd, containerd, docker-registry, mosquitto); what they say is
+//! compared with what the agent says.
+//!
+//! ```no_run
+//! use harness::{Board, Image};
+//! let board = Board::start();
+//! let v1 = board.registry().push("wallet", "1.0.0", &Image::version("1.0.0"));
+//! let wallet = board.app("wallet").image(&v1.tagged()).state("/state").define();
+//! board.agent().start();
+//! wallet.wait_version("1.0.0");
+//! ```
+
+mod agent;
+mod app;
+mod binaries;
+mod board;
+mod broker;
+mod container;
+mod definition;
+mod engine;
+mod gzip;
+mod hostile;
+mod http;
+mod image;
+mod kept;
+mod namespace;
+mod process;
+mod registry;
+mod sweep;
+mod toml_text;
+mod tree;
+mod wait;
+
+pub use agent::{Agent, Said};
+pub use app::App;
+pub use board::{Board, Settings};
+pub use broker::{Broker, Listener, Message};
+pub use container::Container;
+pub use definition::Definition;
+pub use engine::Engine;
+pub use hostile::{Hostile, Reply};
+pub use http::{Place, Response, ask, ask_within};
+pub use image::{Compression, Dialect, Image, digest};
+pub use kept::Kept;
+pub use process::{Process, run};
+pub use registry::{Entry, Pushed, Registry};
+pub use toml_text::Document;
+pub use tree::Tree;
+pub use wait::{Seen, wait_until};
+
+use std::time::Duration;
+
+/// Time in which anything that a case waits for must have come, unless the case says another:
+/// generous, since several boards share two cores.
+pub const SOON: Duration = Duration::from_secs(60);

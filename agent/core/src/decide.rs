@@ -1,1 +1,375 @@
-//! To be written.
+//! The one thing to do next for one app, and why.
+//!
+//! Promise: pure and level-triggered. After a crash the world is observed and this is asked again;
+//! there is no other recovery. Read [`decide`] first: four situations, a function each.
+
+use alloc::boxed::Box;
+
+use crate::fork::{ForkFile, Mark};
+use crate::prune;
+use crate::quarantine::{self, BOOTS_MAX};
+use crate::reason::{Class, Code, Reason};
+use crate::rebuild;
+use crate::record::{Intent, Verdict};
+use crate::status::StepName;
+use crate::step::{Change, Decision, Refusal, Step, Why};
+use crate::target;
+use crate::world::{Candidate, Container, Exit, Health, World};
+
+use Decision::{Blocked, Do, Idle, Wait};
+
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use rules::{
+    agents_hold, attempt, bring_up, clear, is_lost, is_of_parent, is_stopped_by_us, unstart,
+};
+
+/// Returns the single next step for one app, or why there is none.
+pub fn decide(w: &World) -> Decision {
+    if let Some((reason, waiting_for)) = &w.barrier {
+        return Blocked(Why::Board(reason.clone(), *waiting_for), None);
+    }
+    if let Some(change) = rebuild::forward(w) {
+        return Do(Step::Write(Box::new(change)));
+    }
+    match &w.record.intent {
+        None => rest(w),
+        Some(i) => match i.verdict.as_ref().or(w.evidence.unwritable.as_ref()) {
+            Some(verdict) => back(w, i, verdict),
+            None if i.boots() == 0 => prepare(w, i), // the old one is wanted
+            None => judge(w, i),                     // the new one is wanted
+        },
+    }
+}
+
+/// No update is under way: the current release runs, or the next update begins.
+fn rest(w: &World) -> Decision {
+    let current = w.record.current.as_ref();
+    if w.record.stopped.is_some() || w.wanted.is_none() {
+        let why = if w.wanted.is_none() { Why::Orphaned } else { Why::Stopped };
+        let spare = current.map(|c| c.generation);
+        return clear(w, None, spare).unwrap_or(Idle(why));
+    }
+    if let Some(go) = clear(w, current.map(|c| c.generation), None) {
+        return go;
+    }
+    let Some(current) = current else {
+        return begin(w);
+    };
+    if let Some(up) = bring_up(w, current) {
+        return if is_lost(w, current) && target::next(w).is_ok() { begin(w) } else { up };
+    }
+    let unarmed = w.container(current.generation).is_some_and(|c| !c.armed);
+    if w.keeps_policy && unarmed {
+        return attempt(w, Step::Arm(current.generation));
+    }
+    if !w.record.proven && w.health == Health::Settled {
+        return Do(Step::Write(Box::new(Change::Proven)));
+    }
+    if let Some(hold) = agents_hold(w, current) {
+        return Do(Step::Write(Box::new(Change::Hold(Some(hold)))));
+    }
+    begin(w)
+}
+
+/// Begins the update that track and definition ask for, if any.
+fn begin(w: &World) -> Decision {
+    if let Candidate::Refused(refusal) = &w.candidate
+        && !target::is_remembered(w, refusal)
+    {
+        return Do(Step::Write(Box::new(Change::Refuse(refusal.clone()))));
+    }
+    let (spec, trigger) = match target::next(w) {
+        Ok(next) => next,
+        Err(why) => {
+            let prunable = prune::prunable(w);
+            return if prunable.is_empty() { Idle(why) } else { Do(Step::Prune(prunable)) };
+        }
+    };
+    if quarantine::must_settle_first(w, &spec) {
+        return Wait(Why::Settling, None);
+    }
+    if let Some(at) = w.evidence.retry_at.filter(|at| *at > w.now) {
+        return Wait(Why::Backoff, Some(at));
+    }
+    let intent = target::intent(w, spec, trigger);
+    Do(Step::Write(Box::new(Change::Begin(intent))))
+}
+
+/// `boots` is not written: the old one runs while the new one is made ready, up to its first start.
+fn prepare(w: &World, i: &Intent) -> Decision {
+    let (new, current) = (i.generation, w.record.current.as_ref());
+    if let Some(go) = unstart(w, i) {
+        return go;
+    }
+    if let Some(go) = clear(w, current.map(|c| c.generation), Some(new)) {
+        return go;
+    }
+    if let Some(reason) = target::no_longer_wanted(w, i) {
+        return match w.container(new) {
+            Some(_) => attempt(w, Step::Remove(new)),
+            None => Do(Step::Write(Box::new(Change::Abandon(reason)))),
+        };
+    }
+    let old = current.filter(|old| !is_lost(w, old));
+    let stopped = old.is_none_or(|old| is_stopped_by_us(w, old.generation));
+    if let Some(old) = old.filter(|_| !stopped)
+        && let Some(up) = bring_up(w, old)
+    {
+        // What the old one writes from now on would be missing in a fork made before, and a start of
+        // the new one whose answer a former run lost may still land.
+        let is_whole = w.fork(new).is_some_and(|f| f.is_complete() && !i.old_state);
+        return match w.container(new) {
+            _ if is_whole => attempt(w, Step::Unfinish(new)),
+            Some(_) => attempt(w, Step::Remove(new)),
+            None => up,
+        };
+    }
+    if let Some(go) = make_ready(w, i) {
+        return go;
+    }
+    if !stopped || old.is_none() {
+        if let Some((reason, waiting_for)) = &w.gate {
+            return Wait(Why::Gate(reason.clone(), *waiting_for), None);
+        }
+        if let Some(old) = old {
+            return attempt(w, Step::Stop(old.generation));
+        }
+    }
+    cut_over(w, i, old.is_some())
+}
+
+/// All that can be done beside the running old one: reserve, fetch, inspect, create, compare.
+fn make_ready(w: &World, i: &Intent) -> Option<Decision> {
+    let new = i.generation;
+    let file = || ForkFile {
+        schema: 1,
+        parent: i.parent,
+        generation: new,
+        config: i.spec.release.config,
+        definition: i.spec.hash,
+        uid: i.spec.user.map(|u| u.uid),
+        gid: i.spec.user.map(|u| u.gid),
+        spec: i.spec.clone(),
+        parent_started_at: None,
+        mark: None,
+    };
+    let inspected = w.evidence.inspected.as_ref().filter(|(g, _)| *g == new).map(|(_, spec)| spec);
+    let container = w.container(new);
+    let step = if !i.old_state && w.fork(new).is_none_or(|f| f.file.is_none() || !f.folder) {
+        Step::Reserve(Box::new(file()))
+    } else if container.is_none() && !i.old_state && w.fork(new).is_some_and(|f| f.is_complete()) {
+        Step::Unfinish(new) // a container that went unseen may have written into the copy
+    } else if container.is_none() && !w.images.contains(&new) {
+        Step::Fetch(new, i.spec.clone())
+    } else {
+        match (inspected, container) {
+            (None, _) => Step::Inspect(new, i.spec.clone()),
+            (Some(spec), _) if *spec != i.spec => {
+                return Some(Do(Step::Write(Box::new(Change::Resolve(spec.clone())))));
+            }
+            (Some(_), None) => Step::Create(new, i.spec.clone(), false),
+            (Some(_), Some(c)) if w.evidence.compared.as_ref() != Some(&c.id) => {
+                Step::Compare(new, i.spec.clone())
+            }
+            _ => return None,
+        }
+    };
+    // A fault of release or definition, found before anything was touched.
+    if let Some((name, g)) = step.name()
+        && let Some(failed) = w.failure(g, name)
+        && matches!(failed.reason.class, Class::Release | Class::Config)
+    {
+        let refusal = Refusal {
+            release: i.spec.release.clone(),
+            definition: i.spec.hash,
+            reason: failed.reason.clone(),
+        };
+        return Some(Do(Step::Write(Box::new(Change::Refuse(Box::new(refusal))))));
+    }
+    Some(attempt(w, step))
+}
+
+/// The old one is stopped by this run, or there is none: fork, own, `boots`.
+fn cut_over(w: &World, i: &Intent, old: bool) -> Decision {
+    let new = i.generation;
+    let failed = [StepName::Fork, StepName::Own].into_iter().find_map(|step| w.failure(new, step));
+    if let Some(failed) = failed.filter(|_| old) {
+        return verdict(w, i, failed.reason.clone(), failed.step); // each more try would cost more down time
+    }
+    let step = match w.fork(new) {
+        Some(f) if i.old_state || (f.is_complete() && is_of_parent(w, i)) => {
+            if f.owned {
+                return Do(Step::Write(Box::new(Change::Boots { boots: 1, boot: w.boot.clone() })));
+            }
+            Step::Own(new, i.spec.clone())
+        }
+        Some(f) if f.is_complete() => Step::Unfinish(new), // the old one ran since: made anew
+        _ => Step::Fork(new, i.spec.clone()),
+    };
+    attempt(w, step)
+}
+
+/// `boots` is written, no verdict yet: the new one is wanted and must prove itself.
+fn judge(w: &World, i: &Intent) -> Decision {
+    let new = i.generation;
+    let old = w.record.current.as_ref();
+    let container = w.container(new);
+    let unwanted = w.record.stopped.is_some() || w.wanted.is_none();
+    if let Some(go) = clear(w, Some(new), old.map(|c| c.generation)) {
+        return go;
+    }
+    let is_direct = old.is_none() || !i.spec.definition.update.rollback;
+    if is_direct && container.is_some_and(|c| c.started_at.is_some()) {
+        return commit(w, i);
+    }
+    if unwanted {
+        return match (old, container) {
+            (Some(_), _) => verdict(w, i, target::operators(w), StepName::Probation),
+            (None, Some(c)) if c.needs_stop() => attempt(w, Step::Stop(new)),
+            (None, Some(_)) => attempt(w, Step::Remove(new)),
+            (None, None) => Do(Step::Write(Box::new(Change::Abandon(target::operators(w))))),
+        };
+    }
+    if old.is_none() {
+        return start(w, i, container); // tried again under the same number, for ever
+    }
+    let same_boot = i.probation.as_ref().is_some_and(|p| p.boot_id == w.boot);
+    if !same_boot {
+        return again(w, i, Code::BoardRestarted);
+    }
+    let begun = w.evidence.begun.as_ref().filter(|b| b.generation == new && b.boots == i.boots());
+    let Some(begun) = begun else {
+        return again(w, i, Code::ExitUnseen);
+    };
+    let Some(c) = container else {
+        let code = Code::StoppedOutside;
+        return if begun.sent || begun.running { again(w, i, code) } else { start(w, i, None) };
+    };
+    let has_started = begun.running || c.started_at != begun.started_at;
+    match &c.exit {
+        _ if has_started && c.is_up() => prove(w, i),
+        _ if !has_started => start(w, i, container),
+        Some(Exit::Own(reason)) => verdict(w, i, reason.clone(), StepName::Probation),
+        Some(Exit::Ambiguous(code)) => again(w, i, *code),
+        None => again(w, i, Code::ExitUnseen), // a dead pid, a person's pause
+    }
+}
+
+/// The new one runs in this probation: commit, go back, or wait for its probes.
+fn prove(w: &World, i: &Intent) -> Decision {
+    let health = &i.spec.definition.health;
+    let failed = |code, message| {
+        let hint = "look at the release's log: docker logs, or the snapshot it left";
+        verdict(w, i, w.reason(code, Class::Release, message, hint), StepName::Probation)
+    };
+    match w.health {
+        Health::Settled => commit(w, i),
+        Health::Unhealthy => failed(
+            Code::Unhealthy,
+            alloc::format!("its probe said no {} times in a row", health.retries),
+        ),
+        Health::Late { said_no } => failed(
+            if said_no { Code::Unhealthy } else { Code::Deadline },
+            alloc::format!("it was not healthy for {} within {}", health.settle, health.deadline),
+        ),
+        Health::Starting | Health::Healthy => Wait(Why::Probation, None),
+    }
+}
+
+/// Starts the new one, the first time or again, where its fork still fits.
+fn start(w: &World, i: &Intent, container: Option<&Container>) -> Decision {
+    let new = i.generation;
+    let old = w.record.current.as_ref();
+    if old.is_some() && !i.old_state && !is_of_parent(w, i) {
+        let reason = w.reason(
+            Code::ParentStarted,
+            Class::Environment,
+            "the old container was started meanwhile: the copy of its state is not the latest",
+            "nothing: it is tried again with a new copy",
+        );
+        return verdict(w, i, reason, StepName::Start);
+    }
+    if let Some(failed) = w.failure(new, StepName::Start).filter(|_| old.is_some()) {
+        return verdict(w, i, failed.reason.clone(), StepName::Start);
+    }
+    let step = match container {
+        None if !w.images.contains(&new) => Step::Fetch(new, i.spec.clone()),
+        None => Step::Create(new, i.spec.clone(), false),
+        Some(c) if c.needs_stop() => Step::Stop(new),
+        Some(_) if w.fork(new).is_some_and(|f| !f.owned) => Step::Own(new, i.spec.clone()),
+        Some(_) => Step::Start(new),
+    };
+    attempt(w, step)
+}
+
+/// One more start in the same probation, or the end of it.
+fn again(w: &World, i: &Intent, code: Code) -> Decision {
+    if i.boots() >= BOOTS_MAX {
+        let reason = quarantine::ambiguous(w, code, i.boots());
+        return verdict(w, i, reason, StepName::Probation);
+    }
+    let boots = i.boots() + 1;
+    Do(Step::Write(Box::new(Change::Boots { boots, boot: w.boot.clone() })))
+}
+
+/// Policy, mark; the record follows from the mark.
+fn commit(w: &World, i: &Intent) -> Decision {
+    let new = i.generation;
+    if w.keeps_policy && w.container(new).is_some_and(|c| !c.armed) {
+        return attempt(w, Step::Arm(new));
+    }
+    let count = rebuild::highest_count(w) + 1;
+    Do(Step::Mark(new, Box::new(Mark::Committed { count })))
+}
+
+/// Speaks the verdict: mark first, the record follows from it; but never without a way back.
+fn verdict(w: &World, i: &Intent, reason: Reason, step: StepName) -> Decision {
+    let old = w.record.current.as_ref();
+    let gone =
+        old.filter(|o| w.container(o.generation).is_none() && !w.images.contains(&o.generation));
+    if let Some(old) = gone {
+        match w.evidence.sought.filter(|(g, _)| *g == old.generation) {
+            None => return attempt(w, Step::Seek(old.generation, old.spec.clone())),
+            Some((_, true)) => {}
+            Some((_, false)) => {
+                let why = Why::NoWayBack(reason);
+                let runs = w.container(i.generation).is_some_and(Container::is_up);
+                return if runs { Wait(why, None) } else { Blocked(why, None) };
+            }
+        }
+    }
+    let ran = i.boots() > 0;
+    Do(Step::Mark(i.generation, Box::new(Mark::Failed { reason, step, ran, word: None })))
+}
+
+/// The verdict is spoken: the new one goes, the old one runs on its own fork and shows itself.
+fn back(w: &World, i: &Intent, verdict: &Verdict) -> Decision {
+    let unwanted = w.record.stopped.is_some() || w.wanted.is_none();
+    let old = w.record.current.as_ref();
+    let (wanted, spare) = match old.map(|o| o.generation) {
+        old if unwanted => (None, old),
+        old => (old, None),
+    };
+    if let Some(go) = clear(w, wanted, spare) {
+        return go;
+    }
+    let mut old_is_healthy = true;
+    if let Some(old) = old.filter(|_| !unwanted) {
+        if let Some(up) = bring_up(w, old) {
+            return up;
+        }
+        match w.health {
+            Health::Starting => return Wait(Why::Returning, None),
+            Health::Healthy | Health::Settled => {}
+            Health::Unhealthy | Health::Late { .. } => old_is_healthy = !w.record.proven,
+        }
+    }
+    let word = quarantine::word(w, i, &verdict.reason, old_is_healthy);
+    let ran = i.boots() > 0;
+    let (reason, step) = (verdict.reason.clone(), verdict.step);
+    let mark = Mark::Failed { reason, step, ran, word: Some(word) };
+    Do(Step::Mark(i.generation, Box::new(mark)))
+}

@@ -9,6 +9,7 @@ use crate::names::{Generation, Owner, StartedAt};
 use crate::outcome::Ending;
 use crate::reason::Reason;
 use crate::spec::Spec;
+use crate::status::StepName;
 
 /// `<fork>.json`: the second durable witness, from which a lost record is made again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -40,10 +41,7 @@ pub struct ForkFile {
 impl ForkFile {
     /// Uid and gid its files belong to.
     pub fn owner(&self) -> Option<Owner> {
-        Some(Owner {
-            uid: self.uid?,
-            gid: self.gid?,
-        })
+        Some(Owner { uid: self.uid?, gid: self.gid? })
     }
 }
 
@@ -60,6 +58,8 @@ pub enum Mark {
     Failed {
         /// Why.
         reason: Reason,
+        /// In which step.
+        step: StepName,
         /// Did it ever run on this fork?
         ran: bool,
         /// The final word, once the old one has shown itself.
@@ -74,6 +74,8 @@ pub struct Word {
     pub outcome: Ending,
     /// Never to be tried again by itself?
     pub quarantined: bool,
+    /// Was the old one healthy, so that the fault was the new one's?
+    pub old_is_healthy: bool,
 }
 
 /// A fork as it lies on disk.
@@ -105,10 +107,10 @@ impl Fork {
         }
     }
 
-    /// Its failed mark.
-    pub fn failed(&self) -> Option<(&Reason, bool, Option<Word>)> {
-        match self.file.as_ref()?.mark.as_ref() {
-            Some(Mark::Failed { reason, ran, word }) => Some((reason, *ran, *word)),
+    /// Whether it failed, and if so whether it ever ran.
+    pub fn failed(&self) -> Option<bool> {
+        match self.file.as_ref()?.mark {
+            Some(Mark::Failed { ran, .. }) => Some(ran),
             _ => None,
         }
     }

@@ -7,16 +7,20 @@
 extern crate alloc;
 
 pub mod api;
+pub mod change;
 pub mod decide;
 pub mod definition;
 pub mod digest;
 pub mod event;
 pub mod fork;
+pub mod metrics;
 pub mod names;
+pub mod oci;
 pub mod outcome;
 pub mod platform;
 pub mod probation;
 pub mod prune;
+pub mod published;
 pub mod quarantine;
 pub mod reason;
 pub mod rebuild;
@@ -26,6 +30,7 @@ pub mod release;
 pub mod spec;
 pub mod status;
 pub mod step;
+pub mod target;
 pub mod time;
 pub mod track;
 pub mod verbs;

@@ -156,3 +156,6 @@ impl fmt::Display for Owner {
         write!(f, "{}:{}", self.uid, self.gid)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,6 +65,8 @@ pub enum Code {
     Dependency,
     NotOwned,
     UserChanged,
+    BrokerUnreachable,
+    BrokerDenied,
 }
 
 /// What went wrong, for a person and for a script.
@@ -91,13 +93,7 @@ impl Reason {
         hint: impl Into<String>,
         at: Timestamp,
     ) -> Self {
-        Self {
-            code,
-            class,
-            message: message.into(),
-            hint: hint.into(),
-            at,
-        }
+        Self { code, class, message: message.into(), hint: hint.into(), at }
     }
 
     /// The same failure, whenever it was found: what is compared to tell news from repetition.

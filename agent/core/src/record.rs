@@ -191,9 +191,7 @@ pub struct Tries {
 impl Tries {
     /// All of them.
     pub fn count(&self) -> u32 {
-        self.named
-            .saturating_add(self.ambiguous)
-            .saturating_add(self.victims)
+        self.named.saturating_add(self.ambiguous).saturating_add(self.victims)
     }
 }
 

@@ -13,6 +13,10 @@ use crate::record::{Hold, Quarantined};
 use crate::release::Release;
 use crate::time::Timestamp;
 
+mod words;
+
+pub use words::*;
+
 /// The whole document. `schema` is 1; readers ignore keys they don't know; enums are open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -79,21 +83,6 @@ pub struct BoardStatus {
     pub problems: Vec<Reason>,
 }
 
-/// State of the engine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EngineState {
-    /// It answers.
-    Ready,
-    /// It does not.
-    #[default]
-    Away,
-    /// The socket refuses this user.
-    Refused,
-    /// Its API is too old or too new.
-    Unsupported,
-}
-
 /// The engine as last seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineStatus {
@@ -107,21 +96,6 @@ pub struct EngineStatus {
     pub api: Option<String>,
     /// What is wrong.
     pub error: Option<Reason>,
-}
-
-/// State of the connection to the broker.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MqttState {
-    /// No `[mqtt]`.
-    #[default]
-    Disabled,
-    /// Trying.
-    Connecting,
-    /// Connected.
-    Connected,
-    /// Waiting to try again.
-    Backoff,
 }
 
 /// The broker as last seen.
@@ -152,70 +126,6 @@ pub struct Disk {
     pub low: bool,
 }
 
-/// The app's own state, not its update's.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum AppState {
-    /// Runs, healthy, proven.
-    Ok,
-    /// An intent moves.
-    Updating,
-    /// Runs (or would start) and its next act waits.
-    Waiting,
-    /// Waits for a hold alone.
-    Held,
-    /// Runs, but not healthy or not proven.
-    Degraded,
-    /// Can't run.
-    Blocked,
-    /// Stopped by an operator.
-    Stopped,
-    /// Its definition is gone.
-    Orphaned,
-    /// Not seen yet.
-    #[default]
-    Unknown,
-}
-
-/// Health of the app's container.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum HealthState {
-    /// Probes pass.
-    Healthy,
-    /// Not yet known.
-    Starting,
-    /// Probes fail.
-    Unhealthy,
-    /// Not running.
-    None,
-    /// Engine away.
-    #[default]
-    Unknown,
-}
-
-/// State of a container as the engine tells it.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)] // The engine's own words.
-pub enum ContainerState {
-    Created,
-    Running,
-    Restarting,
-    Paused,
-    Exited,
-    Dead,
-    Missing,
-    #[default]
-    Unknown,
-}
-
 /// The container of the wanted generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerStatus {
@@ -233,26 +143,6 @@ pub struct ContainerStatus {
     pub restarts: u32,
     /// `uid:gid`.
     pub user: Option<String>,
-}
-
-/// Steps of an update, as they are named outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)] // The words are those of DESIGN §4.
-pub enum StepName {
-    Resolve,
-    Reserve,
-    Fetch,
-    Inspect,
-    Create,
-    Wait,
-    Stop,
-    Fork,
-    Own,
-    Start,
-    Probation,
-    Commit,
-    RollBack,
 }
 
 /// An update under way.
@@ -283,43 +173,6 @@ pub struct Progress {
     pub total_bytes: u64,
 }
 
-/// What the agent does next by itself.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Act {
-    /// Asks the registry.
-    Poll,
-    /// Goes on with an update.
-    Update,
-    /// Tries again what failed.
-    Retry,
-    /// Nothing.
-    #[default]
-    None,
-}
-
-/// What is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)] // The words are those of DESIGN §7.
-pub enum WaitingFor {
-    Window,
-    Hold,
-    Lock,
-    Dependency,
-    Engine,
-    Registry,
-    Disk,
-    Volumes,
-    Device,
-    Port,
-    Clock,
-    Backoff,
-    Operator,
-}
-
 /// Next act.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Next {
@@ -329,18 +182,6 @@ pub struct Next {
     pub at: Option<Timestamp>,
     /// For what.
     pub waiting_for: Option<WaitingFor>,
-}
-
-/// Kind of a kept fork.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SnapshotKind {
-    /// State of a release before.
-    Previous,
-    /// What a failed release wrote.
-    Failed,
-    /// Made by a person.
-    Manual,
 }
 
 /// A kept fork.

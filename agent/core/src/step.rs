@@ -12,7 +12,7 @@ use crate::reason::{Code, Reason};
 use crate::record::{Committed, Hold, Intent, Quarantined, Verdict};
 use crate::release::Release;
 use crate::spec::Spec;
-use crate::status::WaitingFor;
+use crate::status::{StepName, WaitingFor};
 use crate::time::Moment;
 
 /// One idempotent act on the world.
@@ -59,6 +59,24 @@ pub struct Prunable {
     pub forks: Vec<Generation>,
     /// Images, by the generation in the agent's own tag.
     pub images: Vec<Generation>,
+}
+
+impl Step {
+    /// Its name outside, and the generation it is about; none of a write that belongs to no step of an update.
+    pub fn name(&self) -> Option<(StepName, Generation)> {
+        Some(match self {
+            Self::Write(_) | Self::Mark(..) | Self::Prune(_) => return None,
+            Self::Reserve(file) => (StepName::Reserve, file.generation),
+            Self::Fetch(g, _) | Self::Seek(g, _) => (StepName::Fetch, *g),
+            Self::Inspect(g, _) => (StepName::Inspect, *g),
+            Self::Create(g, ..) | Self::Compare(g, _) => (StepName::Create, *g),
+            Self::Stop(g) | Self::Remove(g) => (StepName::Stop, *g),
+            Self::Fork(g, _) | Self::Unfinish(g) => (StepName::Fork, *g),
+            Self::Own(g, _) => (StepName::Own, *g),
+            Self::Start(g) => (StepName::Start, *g),
+            Self::Arm(g) => (StepName::Commit, *g),
+        })
+    }
 }
 
 /// One change of the record. What only the executor knows (times, boot id) it adds itself.
@@ -117,7 +135,7 @@ pub struct Rebuilt {
     pub current: Option<Committed>,
     /// Previous.
     pub previous: Option<Committed>,
-    /// What of the older record's intent still holds.
+    /// The older record's intent, where no mark has ended it.
     pub intent: Option<Intent>,
     /// Quarantine.
     pub quarantine: Vec<Quarantined>,
@@ -146,6 +164,12 @@ pub enum Why {
     Returning,
     /// Its current release must prove itself before the candidate is tried again.
     Settling,
+    /// The candidate did not end well, and is tried again later.
+    Backoff,
+    /// The new one failed, but there is no old one to go back to.
+    NoWayBack(Reason),
+    /// Container and image of the current release are gone, here and everywhere.
+    ImageMissing,
     /// A gate of the cutover is shut.
     Gate(Reason, WaitingFor),
     /// A step failed and is tried again later.

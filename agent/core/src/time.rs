@@ -19,11 +19,7 @@ pub struct TimestampError(pub String);
 
 impl fmt::Display for TimestampError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "\"{}\" is no RFC 3339 time like 2026-11-23T21:00:00.000Z",
-            self.0
-        )
+        write!(f, "\"{}\" is no RFC 3339 time like 2026-11-23T21:00:00.000Z", self.0)
     }
 }
 
@@ -69,6 +65,18 @@ impl Millis {
     /// So many seconds.
     pub const fn seconds(n: u64) -> Self {
         Self(n.saturating_mul(1000))
+    }
+}
+
+impl fmt::Display for Millis {
+    /// The largest unit that needs no fraction: `90s`, `5m`, `6h`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ms if ms % 1000 != 0 => write!(f, "{ms}ms"),
+            ms if ms == 0 || ms % 60_000 != 0 => write!(f, "{}s", ms / 1000),
+            ms if ms % 3_600_000 != 0 => write!(f, "{}m", ms / 60_000),
+            ms => write!(f, "{}h", ms / 3_600_000),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tracks: which tag is wanted.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,14 @@ pub enum Track {
     Pinned,
 }
 
+/// Whether `text` is a range of versions, as [`Track::Semver`] holds it.
+///
+/// # Errors
+/// What is wrong with it, in the words of the `semver` crate.
+pub fn range(text: &str) -> Result<(), String> {
+    semver::VersionReq::parse(text).map(|_| ()).map_err(|error| error.to_string())
+}
+
 /// The highest tag that `range` accepts; `None` when there is none.
 ///
 /// Tags may start with `v`. A build suffix counts nothing; a pre-release only matches a range that names one.
@@ -29,3 +37,11 @@ pub fn highest<'a>(range: &str, tags: impl IntoIterator<Item = &'a str>) -> Opti
         .max_by(|a, b| a.0.cmp_precedence(&b.0).then_with(|| b.1.cmp(a.1)))
         .map(|(_, tag)| tag)
 }
+
+/// Whether `tag` is a version by itself, with or without a leading `v`.
+pub fn is_version(tag: &str) -> bool {
+    semver::Version::parse(tag.strip_prefix('v').unwrap_or(tag)).is_ok()
+}
+
+#[cfg(test)]
+mod tests;

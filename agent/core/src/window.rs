@@ -21,16 +21,8 @@ impl Window {
         let now = now.0 % DAY;
         let from = u64::from(self.from) * 60_000;
         let to = u64::from(self.to) * 60_000;
-        let open = if from <= to {
-            (from..to).contains(&now)
-        } else {
-            now >= from || now < to
-        };
-        if open {
-            Millis(0)
-        } else {
-            Millis((from + DAY - now) % DAY)
-        }
+        let open = if from <= to { (from..to).contains(&now) } else { now >= from || now < to };
+        if open { Millis(0) } else { Millis((from + DAY - now) % DAY) }
     }
 }
 
@@ -41,14 +33,8 @@ mod tests {
     #[test]
     fn a_window_may_cross_midnight() {
         let at = |hour: u64, minute: u64| Millis((hour * 60 + minute) * 60_000);
-        let night = Window {
-            from: 22 * 60,
-            to: 5 * 60,
-        };
-        let early = Window {
-            from: 2 * 60,
-            to: 5 * 60,
-        };
+        let night = Window { from: 22 * 60, to: 5 * 60 };
+        let early = Window { from: 2 * 60, to: 5 * 60 };
         for (window, now, wait) in [
             (night, at(23, 0), 0),
             (night, at(4, 59), 0),
@@ -57,11 +43,7 @@ mod tests {
             (early, at(1, 59), 1),
             (early, at(5, 0), 21 * 60),
         ] {
-            assert_eq!(
-                window.opens_in(now),
-                Millis(wait * 60_000),
-                "{window:?} {now:?}"
-            );
+            assert_eq!(window.opens_in(now), Millis(wait * 60_000), "{window:?} {now:?}");
         }
     }
 }

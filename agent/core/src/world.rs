@@ -1,5 +1,6 @@
 //! The world as one app sees it: all that `decide` may know.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -7,18 +8,20 @@ use alloc::vec::Vec;
 use crate::digest::Digest;
 use crate::fork::Fork;
 use crate::names::{BootId, Generation, StartedAt};
-use crate::reason::{Code, Reason};
-use crate::record::Record;
+use crate::reason::{Class, Code, Reason};
+use crate::record::{Record, Verdict};
 use crate::spec::Spec;
 use crate::status::{ContainerState, StepName, WaitingFor};
 use crate::step::Refusal;
-use crate::time::Moment;
+use crate::time::{Moment, Timestamp};
 
 /// All that is known of one app and its board at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct World {
     /// Boot clock.
     pub now: Moment,
+    /// Wall clock: for reasons alone, never compared.
+    pub at: Timestamp,
     /// This boot.
     pub boot: BootId,
     /// What stops every app of the board; null when nothing does.
@@ -73,7 +76,7 @@ pub enum Candidate {
     /// A release that may be taken.
     Known(Arc<Spec>),
     /// A release that must not be taken.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
 }
 
 /// Where the record came from.
@@ -145,15 +148,13 @@ pub struct Evidence {
     pub stopped: Option<(Generation, Option<StartedAt>)>,
     /// A stop of this run found it already down: its policy stays armed.
     pub was_down: Option<Generation>,
-    /// A start whose answer was lost.
-    pub unsettled: Option<Generation>,
     /// The last write of `boots` by this run.
     pub begun: Option<Begun>,
-    /// The last failure of a step that still stands.
-    pub failed: Option<Failure>,
-    /// A mark or record could not be written though room was kept.
-    pub unwritable: Option<Reason>,
-    /// Whether the registry still has a release that may be needed again.
+    /// Failures of steps that still stand: one a generation and step, gone when that step succeeds.
+    pub failed: Vec<Failure>,
+    /// A verdict or `boots` that could not be written though room was kept: acted upon all the same.
+    pub unwritable: Option<Verdict>,
+    /// Whether the registry still has a release that may be needed again; forgotten after a back-off.
     pub sought: Option<(Generation, bool)>,
     /// Current release healthy for `settle` within this boot.
     pub settled: bool,
@@ -172,6 +173,8 @@ pub struct Begun {
     pub started_at: Option<StartedAt>,
     /// Was it running then, so that no start is due?
     pub running: bool,
+    /// Was a start sent since, whatever its answer?
+    pub sent: bool,
 }
 
 /// A step that failed.
@@ -220,18 +223,11 @@ impl World {
     /// The specification of a generation: from the record, else from its fork's file.
     pub fn spec(&self, generation: Generation) -> Option<&Arc<Spec>> {
         let kept = [&self.record.current, &self.record.previous];
-        let intent = self
-            .record
-            .intent
-            .as_ref()
-            .filter(|i| i.generation == generation);
+        let intent = self.record.intent.as_ref().filter(|i| i.generation == generation);
         intent
             .map(|i| &i.spec)
             .or_else(|| {
-                kept.into_iter()
-                    .flatten()
-                    .find(|c| c.generation == generation)
-                    .map(|c| &c.spec)
+                kept.into_iter().flatten().find(|c| c.generation == generation).map(|c| &c.spec)
             })
             .or_else(|| self.fork(generation)?.file.as_ref().map(|f| &f.spec))
     }
@@ -243,18 +239,35 @@ impl World {
         }
         let old = self.record.current.as_ref().map(|c| c.generation);
         match &self.record.intent {
-            Some(i) if i.boots() > 0 && i.verdict.is_none() => Some(i.generation),
+            Some(i)
+                if i.boots() > 0 && i.verdict.is_none() && self.evidence.unwritable.is_none() =>
+            {
+                Some(i.generation)
+            }
             _ => old,
         }
+    }
+
+    /// A reason found now.
+    pub fn reason(
+        &self,
+        code: Code,
+        class: Class,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Reason {
+        Reason::new(code, class, message, hint, self.at)
+    }
+
+    /// The failure of a step that still stands.
+    pub fn failure(&self, generation: Generation, step: StepName) -> Option<&Failure> {
+        self.evidence.failed.iter().find(|f| f.generation == generation && f.step == step)
     }
 
     /// 1 + the highest number that record, containers or forks ever had.
     pub fn next_generation(&self) -> Generation {
         let record = &self.record;
-        let kept = [&record.current, &record.previous]
-            .into_iter()
-            .flatten()
-            .map(|c| c.generation);
+        let kept = [&record.current, &record.previous].into_iter().flatten().map(|c| c.generation);
         kept.chain(record.intent.iter().map(|i| i.generation))
             .chain(self.containers.iter().map(|c| c.generation))
             .chain(self.forks.iter().map(|f| f.generation))

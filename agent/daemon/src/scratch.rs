@@ -14,17 +14,11 @@ pub struct Scratch {
 impl Scratch {
     /// An empty folder.
     pub fn new() -> Self {
-        let name = format!(
-            "titania-test-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name =
+            format!("titania-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path).expect("the folder for temporary files can be written");
-        Self {
-            path,
-            is_mount: false,
-        }
+        Self { path, is_mount: false }
     }
 
     /// An empty disk of `bytes` (tmpfs; needs root).

@@ -178,10 +178,7 @@ pub fn with_room<T>(room: &Path, mut act: impl FnMut() -> io::Result<T>) -> io::
 
 /// Whether a write failed because the disk, or the user's share of it, is full.
 pub fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn keep(path: &Path, former: &Path, mode: u32) -> io::Result<()> {

@@ -30,10 +30,7 @@ impl Store {
     pub fn new(state: PathBuf) -> Result<Self, StoreError> {
         let writer =
             Worker::start("store").map_err(StoreError::io("start a thread for", &state))?;
-        Ok(Self {
-            state: state.into(),
-            writer,
-        })
+        Ok(Self { state: state.into(), writer })
     }
 
     async fn run<T: Send + 'static>(
@@ -68,8 +65,7 @@ impl Store {
     /// The disk refuses, though room was kept; the old record is still whole. [`StoreError::Newer`].
     pub async fn save(&self, app: &AppName, record: Record) -> Result<(), StoreError> {
         let app = app.clone();
-        self.run(move |state| records::save(state, &app, &record))
-            .await
+        self.run(move |state| records::save(state, &app, &record)).await
     }
 
     /// Makes the app's room again, where it was given up.
@@ -78,8 +74,7 @@ impl Store {
     /// The disk has no room.
     pub async fn ensure_room(&self, app: &AppName) -> Result<(), StoreError> {
         let app = app.clone();
-        self.run(move |state| records::ensure_room(state, &app))
-            .await
+        self.run(move |state| records::ensure_room(state, &app)).await
     }
 
     /// Appends a line to the app's history unless one of its id is there; true when it was appended.
@@ -87,8 +82,7 @@ impl Store {
     /// # Errors
     /// The disk refuses; it may be appended later from the record, which holds the last outcome.
     pub async fn append_history(&self, outcome: Outcome) -> Result<bool, StoreError> {
-        self.run(move |state| history::append(state, &outcome))
-            .await
+        self.run(move |state| history::append(state, &outcome)).await
     }
 
     /// Lines of one app or of all, newest first, that ended before `before`; at most `limit`.
@@ -101,8 +95,7 @@ impl Store {
         limit: usize,
         before: Option<Timestamp>,
     ) -> Result<Vec<Outcome>, StoreError> {
-        self.run(move |state| history::query(state, app.as_ref(), limit, before))
-            .await
+        self.run(move |state| history::query(state, app.as_ref(), limit, before)).await
     }
 
     /// The state folder's instance id; null when it is missing or no id.

@@ -56,10 +56,8 @@ pub fn append(state: &Path, outcome: &Outcome) -> Result<bool, StoreError> {
     if lines.iter().rev().any(is_known) {
         return Ok(false);
     }
-    let mut line = serde_json::to_string(outcome).map_err(|e| StoreError::Unwritable {
-        path: path.clone(),
-        why: e.to_string(),
-    })?;
+    let mut line = serde_json::to_string(outcome)
+        .map_err(|e| StoreError::Unwritable { path: path.clone(), why: e.to_string() })?;
     line.push('\n');
     let folder = folder(state);
     durable::create_folder(&folder, 0o700).map_err(StoreError::io("make", &folder))?;

@@ -51,11 +51,7 @@ pub fn fresh() -> Result<InstanceId, StoreError> {
     let number = number & !(0b11 << 62) | (0b10 << 62); // variant
     let hex = format!("{number:032x}");
     let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
-    let text = parts
-        .into_iter()
-        .filter_map(|part| hex.get(part))
-        .collect::<Vec<_>>()
-        .join("-");
+    let text = parts.into_iter().filter_map(|part| hex.get(part)).collect::<Vec<_>>().join("-");
     Ok(InstanceId(text))
 }
 

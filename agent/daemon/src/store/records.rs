@@ -76,10 +76,9 @@ pub fn apps(state: &Path) -> Result<Vec<AppName>, StoreError> {
     let mut apps = Vec::new();
     for entry in entries.take(ENTRIES_MAX) {
         let name = entry.map_err(StoreError::io("list", &folder))?.file_name();
-        let stem = name.to_str().and_then(|name| {
-            name.strip_suffix(".json")
-                .or_else(|| name.strip_suffix(".json.1"))
-        });
+        let stem = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(".json").or_else(|| name.strip_suffix(".json.1")));
         if let Some(Ok(app)) = stem.map(str::parse::<AppName>) {
             apps.push(app);
         }
@@ -105,11 +104,7 @@ pub fn load(state: &Path, app: &AppName) -> Result<Loaded, StoreError> {
         }
         (Read::Nothing, Read::Nothing) => (Record::default(), RecordFrom::Nowhere, None),
     };
-    Ok(Loaded {
-        record,
-        from,
-        damage,
-    })
+    Ok(Loaded { record, from, damage })
 }
 
 /// Writes the app's record whole. The one before is kept, unless it can't be read: then the one before that
@@ -121,10 +116,8 @@ pub fn save(state: &Path, app: &AppName, record: &Record) -> Result<(), StoreErr
     let (main, former) = (path(state, app), former_path(state, app));
     let keeps = matches!(read(&main)?, Read::Whole(_));
     read(&former)?; // a newer one would be lost
-    let mut bytes = serde_json::to_vec(record).map_err(|e| StoreError::Unwritable {
-        path: main.clone(),
-        why: e.to_string(),
-    })?;
+    let mut bytes = serde_json::to_vec(record)
+        .map_err(|e| StoreError::Unwritable { path: main.clone(), why: e.to_string() })?;
     bytes.push(b'\n');
     make_folder(state)?;
     durable::with_room(&room_path(state, app), || {
@@ -160,10 +153,9 @@ fn read(path: &Path) -> Result<Read, StoreError> {
     };
     let damaged = |why: String| Ok(Read::Damaged(format!("{}: {why}", path.display())));
     match serde_json::from_slice::<Head>(&bytes) {
-        Ok(Head { schema }) if schema > SCHEMA => Err(StoreError::Newer {
-            path: path.to_owned(),
-            schema,
-        }),
+        Ok(Head { schema }) if schema > SCHEMA => {
+            Err(StoreError::Newer { path: path.to_owned(), schema })
+        }
         Ok(Head { schema: 0 }) => damaged("schema 0 is none".to_owned()),
         Ok(_) => match serde_json::from_slice(&bytes) {
             Ok(record) => Ok(Read::Whole(Box::new(record))),

@@ -42,16 +42,12 @@ pub fn reserve(state: &Path, now: Timestamp) -> Result<Range<u64>, StoreError> {
         Err(StoreError::TooLarge { .. }) => None,
         Err(e) => return Err(e),
     };
-    let by_clock = u64::try_from(now.0 / 1000)
-        .unwrap_or(0)
-        .saturating_mul(1000);
+    let by_clock = u64::try_from(now.0 / 1000).unwrap_or(0).saturating_mul(1000);
     let start = known.unwrap_or(by_clock).max(1);
     let end = start.saturating_add(BLOCK);
     let room = room_path(state);
-    durable::with_room(&room, || {
-        durable::replace(&path, format!("{end}\n").as_bytes(), 0o600)
-    })
-    .map_err(StoreError::io("write", &path))?;
+    durable::with_room(&room, || durable::replace(&path, format!("{end}\n").as_bytes(), 0o600))
+        .map_err(StoreError::io("write", &path))?;
     if known.is_none() {
         // Kept for a full disk, which itself is worth an event. Where there is no room now, it goes without.
         let _without = durable::ensure_room(&room);
@@ -72,10 +68,7 @@ impl Sequence {
     /// As [`reserve`].
     pub async fn open(store: &Store, now: Timestamp) -> Result<Self, StoreError> {
         let block = store.reserve_numbers(now).await?;
-        Ok(Self {
-            store: store.clone(),
-            block,
-        })
+        Ok(Self { store: store.clone(), block })
     }
 
     /// The next number; `now` as in [`reserve`]. Asks the disk once in [`BLOCK`] numbers.

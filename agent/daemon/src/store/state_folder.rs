@@ -73,16 +73,8 @@ impl StateFolder {
         fs::set_permissions(path, fs::Permissions::from_mode(0o700))
             .map_err(StoreError::io("close to others", path))?;
         let lock = take_lock(path)?;
-        let durability = if allow_volatile {
-            Durability::Durable
-        } else {
-            durability(path)?
-        };
-        Ok(Self {
-            path: path.to_owned(),
-            durability,
-            _lock: lock,
-        })
+        let durability = if allow_volatile { Durability::Durable } else { durability(path)? };
+        Ok(Self { path: path.to_owned(), durability, _lock: lock })
     }
 
     /// Its path.
@@ -99,18 +91,11 @@ impl StateFolder {
 fn durability(path: &Path) -> Result<Durability, StoreError> {
     let seen = statfs(path).map_err(|e| StoreError::io("look at", path)(e.into()))?;
     // The field's type differs between platforms; the numbers have 32 bits.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::unnecessary_cast
-    )]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unnecessary_cast)]
     let magic = seen.f_type as u32;
     let found = VOLATILE.iter().find(|(number, _)| *number == magic);
     Ok(match found {
-        Some((_, kind)) => Durability::Volatile {
-            path: path.to_owned(),
-            kind,
-        },
+        Some((_, kind)) => Durability::Volatile { path: path.to_owned(), kind },
         None => Durability::Durable,
     })
 }
@@ -142,13 +127,7 @@ fn take_lock(folder: &Path) -> Result<File, StoreError> {
     file.set_len(0)
         .and_then(|()| file.rewind())
         .and_then(|()| file.write_all(pid.as_bytes()))
-        .or_else(|e| {
-            if super::durable::is_full(&e) {
-                Ok(())
-            } else {
-                Err(e)
-            }
-        }) // the lock counts, not the number in it
+        .or_else(|e| if super::durable::is_full(&e) { Ok(()) } else { Err(e) }) // the lock counts, not the number in it
         .map_err(StoreError::io("write", &path))?;
     Ok(file)
 }
@@ -163,10 +142,7 @@ mod tests {
         let scratch = Scratch::new();
         let path = scratch.path().join("deep/state");
         let first = StateFolder::open(&path, false).unwrap();
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
-            0o700
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o700);
         let error = StateFolder::open(&path, false).unwrap_err();
         let own = std::process::id();
         assert!(matches!(&error, StoreError::Locked { pid: Some(pid), .. } if *pid == own));
@@ -182,10 +158,7 @@ mod tests {
     fn a_folder_in_memory_is_not_durable_unless_that_is_allowed() {
         let disk = Scratch::disk(1024 * 1024);
         let seen = StateFolder::open(disk.path(), false).unwrap();
-        assert!(matches!(
-            seen.durability(),
-            Durability::Volatile { kind: "tmpfs", .. }
-        ));
+        assert!(matches!(seen.durability(), Durability::Volatile { kind: "tmpfs", .. }));
         let reason = seen.durability().reason(Timestamp(0)).unwrap();
         assert_eq!(reason.code, Code::StateNotDurable);
         drop(seen);

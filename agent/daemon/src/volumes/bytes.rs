@@ -76,9 +76,7 @@ fn by_hand(
         if cancel.is_cancelled() {
             return Err(Errno::CANCELED);
         }
-        let bytes = usize::try_from(end - at)
-            .unwrap_or(BUFFER_BYTES)
-            .min(BUFFER_BYTES);
+        let bytes = usize::try_from(end - at).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
         let part = buffer.get_mut(..bytes).unwrap_or_default();
         let n = rustix::io::retry_on_intr(|| rustix::io::pread(from, &mut *part, at))?;
         let mut left = part.get(..n).unwrap_or_default();
@@ -114,10 +112,7 @@ mod tests {
         let text: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
         fs::write(&a, &text).unwrap();
         let (from, to) = open(&a, &b);
-        assert_eq!(
-            copy(&from, &to, 4_000_000, &Cancel::default()),
-            Ok(4_000_000)
-        );
+        assert_eq!(copy(&from, &to, 4_000_000, &Cancel::default()), Ok(4_000_000));
         assert_eq!(fs::read(&b).unwrap(), text);
         let (from, to) = open(&a, &b);
         let end = by_hand(&from, &to, 0, 4_000_000, &Cancel::default());
@@ -140,10 +135,7 @@ mod tests {
         assert_eq!(seen.len(), 100 << 20);
         assert!(seen.blocks() * 512 < 1 << 20);
         let mut middle = [0; 6];
-        File::open(&b)
-            .unwrap()
-            .read_exact_at(&mut middle, 50 << 20)
-            .unwrap();
+        File::open(&b).unwrap().read_exact_at(&mut middle, 50 << 20).unwrap();
         assert_eq!(&middle, b"middle");
     }
 

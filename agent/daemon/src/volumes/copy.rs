@@ -88,10 +88,7 @@ fn parent_folder(
     let folder = place.fork(parent);
     let is_folder = Meta::at(&folder)?.is_some_and(|seen| seen.is_folder());
     if parent == generation || !is_folder || files::has_marker(&place.unfinished(parent))? {
-        return Err(VolumesError::NoParent {
-            app: place.app().clone(),
-            parent,
-        });
+        return Err(VolumesError::NoParent { app: place.app().clone(), parent });
     }
     Ok(folder)
 }
@@ -169,9 +166,7 @@ impl<'a> Copier<'a> {
     /// Path of what is at hand, for messages alone.
     fn path(&self, top: &Path, name: Option<&CString>) -> PathBuf {
         let names = self.levels.iter().skip(1).map(|level| &level.name);
-        names
-            .chain(name)
-            .fold(top.to_owned(), |path, name| tree::joined(&path, name))
+        names.chain(name).fold(top.to_owned(), |path, name| tree::joined(&path, name))
     }
 
     fn failed(
@@ -195,10 +190,7 @@ impl<'a> Copier<'a> {
         let Some(level) = self.levels.last() else {
             return Ok(());
         };
-        let source = level
-            .from
-            .fd()
-            .and_then(|folder| tree::touch(folder, &name));
+        let source = level.from.fd().and_then(|folder| tree::touch(folder, &name));
         let seen = source.and_then(|source| Ok((Meta::of(&source)?, source)));
         let (meta, source) = match seen {
             Ok(seen) => seen,
@@ -252,12 +244,7 @@ impl<'a> Copier<'a> {
             Ok((from, to))
         };
         let (from, to) = opened().map_err(failed)?;
-        self.levels.push(Level {
-            from,
-            to,
-            meta,
-            name,
-        });
+        self.levels.push(Level { from, to, meta, name });
         Ok(())
     }
 
@@ -331,9 +318,8 @@ impl<'a> Copier<'a> {
             return Err(Errno::INVAL);
         };
         let top = rustix::fs::openat(CWD, self.to, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-        let folder = folders
-            .iter()
-            .try_fold(top, |folder, name| tree::open_folder_in(&folder, name))?;
+        let folder =
+            folders.iter().try_fold(top, |folder, name| tree::open_folder_in(&folder, name))?;
         rustix::fs::linkat(&folder, last, to, name, AtFlags::empty())
     }
 }

@@ -129,11 +129,7 @@ impl VolumesError {
         path: impl AsRef<Path>,
     ) -> impl FnOnce(rustix::io::Errno) -> Self {
         let path = path.as_ref().to_owned();
-        move |errno| Self::Io {
-            act,
-            path,
-            error: errno.into(),
-        }
+        move |errno| Self::Io { act, path, error: errno.into() }
     }
 
     /// A failed call of the standard library.
@@ -171,11 +167,9 @@ impl VolumesError {
                 "look at the disk of {} (dmesg, mount, df -i); it is tried again",
                 path.display()
             ),
-            Self::SourcesMissing(all) => all
-                .iter()
-                .map(MissingSource::hint)
-                .collect::<Vec<_>>()
-                .join("; "),
+            Self::SourcesMissing(all) => {
+                all.iter().map(MissingSource::hint).collect::<Vec<_>>().join("; ")
+            }
             Self::NoKey { .. } => "choose another path in [volumes]".to_owned(),
             Self::Newer { .. } => "install the newer agent again".to_owned(),
             Self::NoForkFile { app, generation } => format!(
@@ -252,29 +246,21 @@ impl fmt::Display for VolumesError {
             Self::NoForkFile { app, generation } => {
                 write!(f, "fork {generation} of {app} has no readable file")
             }
-            Self::NoParent { app, parent } => write!(
-                f,
-                "fork {parent} of {app}, to be copied, is not there or not complete"
-            ),
+            Self::NoParent { app, parent } => {
+                write!(f, "fork {parent} of {app}, to be copied, is not there or not complete")
+            }
             Self::Marked { app, generation } => {
                 write!(f, "fork {generation} of {app} was used before")
             }
-            Self::TooDeep { path, depth_max } => write!(
-                f,
-                "{} lies more than {depth_max} folders deep",
-                path.display()
-            ),
-            Self::TooMany { path, entries_max } => {
-                write!(
-                    f,
-                    "{} holds more than {entries_max} entries",
-                    path.display()
-                )
+            Self::TooDeep { path, depth_max } => {
+                write!(f, "{} lies more than {depth_max} folders deep", path.display())
             }
-            Self::SeedTooLarge { path, bytes_max } => write!(
-                f,
-                "the image ships more than {bytes_max} bytes or too many files at {path}"
-            ),
+            Self::TooMany { path, entries_max } => {
+                write!(f, "{} holds more than {entries_max} entries", path.display())
+            }
+            Self::SeedTooLarge { path, bytes_max } => {
+                write!(f, "the image ships more than {bytes_max} bytes or too many files at {path}")
+            }
             Self::BadSeed { path, why } => {
                 write!(f, "what the image ships at {path} can't be read: {why}")
             }

@@ -43,10 +43,7 @@ pub(super) fn read_followed(path: &Path, bytes_max: u64) -> Result<Option<Vec<u8
 
 fn read_with(path: &Path, bytes_max: u64, flags: OFlags) -> Result<Option<Vec<u8>>, VolumesError> {
     let failed = || VolumesError::std("read", path);
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path);
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
     let file = match opened {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -56,9 +53,7 @@ fn read_with(path: &Path, bytes_max: u64, flags: OFlags) -> Result<Option<Vec<u8
         return Err(failed()(io::Error::other("it is no regular file")));
     }
     let mut bytes = Vec::new();
-    file.take(bytes_max.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(failed())?;
+    file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed())?;
     if bytes.len() as u64 > bytes_max {
         return Err(failed()(io::ErrorKind::FileTooLarge.into()));
     }
@@ -90,17 +85,11 @@ pub(super) fn load(
         Ok(file) if file.generation == generation => Ok(Some(file)),
         Ok(file) => {
             let path = path.display();
-            log::warn!(
-                "{path} is of fork {}, so it does not count",
-                file.generation
-            );
+            log::warn!("{path} is of fork {}, so it does not count", file.generation);
             Ok(None)
         }
         Err(e) => {
-            log::warn!(
-                "{} can't be read, so it does not count: {e}",
-                path.display()
-            );
+            log::warn!("{} can't be read, so it does not count: {e}", path.display());
             Ok(None)
         }
     }
@@ -125,10 +114,8 @@ pub(super) fn uid(place: &Place, generation: Generation) -> Result<Option<u32>, 
 /// # Errors
 /// [`VolumesError::NoForkFile`], [`VolumesError::Newer`].
 pub(super) fn need(place: &Place, generation: Generation) -> Result<ForkFile, VolumesError> {
-    load(place, generation)?.ok_or_else(|| VolumesError::NoForkFile {
-        app: place.app().clone(),
-        generation,
-    })
+    load(place, generation)?
+        .ok_or_else(|| VolumesError::NoForkFile { app: place.app().clone(), generation })
 }
 
 /// Writes the fork's file whole; on a full disk the room is given up for it.
@@ -168,9 +155,7 @@ pub(super) fn put_marker(place: &Place, path: &Path) -> Result<(), VolumesError>
 /// # Errors
 /// The disk's.
 pub(super) fn take_marker(path: &Path) -> Result<(), VolumesError> {
-    durable::remove(path)
-        .map(|_| ())
-        .map_err(VolumesError::std("remove", path))
+    durable::remove(path).map(|_| ()).map_err(VolumesError::std("remove", path))
 }
 
 /// Whether a marker is there.

@@ -125,11 +125,7 @@ pub fn list(place: &Place, stubborn: &Stubborn) -> Result<Vec<Fork>, VolumesErro
         if !is_there {
             continue;
         }
-        let file = if parts.file {
-            files::load(place, generation)?
-        } else {
-            None
-        };
+        let file = if parts.file { files::load(place, generation)? } else { None };
         let owned = match &file {
             Some(file) if parts.folder => own::is_owned(place, file, stubborn)?,
             _ => false,
@@ -155,10 +151,7 @@ pub fn reserve(place: &Place, file: &ForkFile) -> Result<(), VolumesError> {
     let keys = state_keys(&file.spec)?;
     let data = data_keys(&file.spec)?;
     if files::load(place, generation)?.is_some_and(|old| old.mark.is_some()) {
-        return Err(VolumesError::Marked {
-            app: place.app().clone(),
-            generation,
-        });
+        return Err(VolumesError::Marked { app: place.app().clone(), generation });
     }
     for folder in [place.folder(), place.state(), place.data()] {
         own_folder(&folder)?;
@@ -253,7 +246,7 @@ pub fn set_aside(place: &Place, generation: Generation) -> Result<(), VolumesErr
     make_fork(place, generation, &keys)
 }
 
-/// Makes the fork count: its file takes the specification, its owner and the parent's `StartedAt`; then the marker goes.
+/// Makes the fork count: its file takes the specification, its owner on the board and the parent's `StartedAt`; then the marker goes.
 ///
 /// # Errors
 /// [`VolumesError::NoForkFile`]; the disk's.
@@ -262,11 +255,10 @@ pub fn finish(
     generation: Generation,
     parent_started_at: Option<StartedAt>,
     spec: Arc<Spec>,
+    owner: Owner,
 ) -> Result<(), VolumesError> {
     let mut file = files::need(place, generation)?;
-    if let Some(owner) = spec.user {
-        (file.uid, file.gid) = (Some(owner.uid), Some(owner.gid));
-    }
+    (file.uid, file.gid) = (Some(owner.uid), Some(owner.gid));
     file.config = spec.release.config;
     file.definition = spec.hash;
     file.parent_started_at = parent_started_at;

@@ -76,10 +76,7 @@ impl Volumes {
         match tokio::time::timeout(limit, self.quick.run(move |_| job())).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(VolumesError::Cancelled),
-            Err(_) => Err(VolumesError::NoAnswer {
-                act,
-                seconds: QUICK_SECONDS_MAX,
-            }),
+            Err(_) => Err(VolumesError::NoAnswer { act, seconds: QUICK_SECONDS_MAX }),
         }
     }
 
@@ -131,8 +128,7 @@ impl Volumes {
     /// The root can't be read.
     pub async fn apps(&self) -> Result<Vec<AppName>, VolumesError> {
         let root = self.root.clone();
-        self.quick("list the apps' volumes", move || forks::apps(&root))
-            .await
+        self.quick("list the apps' volumes", move || forks::apps(&root)).await
     }
 
     /// The app's forks, by generation. An app without a folder has none.
@@ -141,8 +137,7 @@ impl Volumes {
     /// The folder can't be read, or a fork's file is of a newer agent.
     pub async fn forks(&self, app: &AppName) -> Result<Vec<Fork>, VolumesError> {
         let (place, stubborn) = (self.place(app), self.stubborn.clone());
-        self.quick("list the forks", move || forks::list(&place, &stubborn))
-            .await
+        self.quick("list the forks", move || forks::list(&place, &stubborn)).await
     }
 
     /// The app's mounts for `generation`: state, data, sources and host mounts; no scratch. Pure.
@@ -193,8 +188,7 @@ impl Volumes {
     /// # Errors
     /// The disk can't be asked.
     pub async fn free_bytes(&self, path: PathBuf) -> Result<u64, VolumesError> {
-        self.quick("ask for free space", move || space::free_bytes(&path))
-            .await
+        self.quick("ask for free space", move || space::free_bytes(&path)).await
     }
 
     /// Whether both lie on one disk; where one does not exist, the nearest folder above it counts.
@@ -202,8 +196,7 @@ impl Volumes {
     /// # Errors
     /// One can't be looked at.
     pub async fn same_disk(&self, a: PathBuf, b: PathBuf) -> Result<bool, VolumesError> {
-        self.quick("compare disks", move || space::is_same_disk(&a, &b))
-            .await
+        self.quick("compare disks", move || space::is_same_disk(&a, &b)).await
     }
 
     /// The uid of the pool that the app has.
@@ -212,8 +205,7 @@ impl Volumes {
     /// The list can't be read.
     pub async fn pool_uid(&self, app: &AppName) -> Result<Option<u32>, VolumesError> {
         let place = self.place(app);
-        self.quick("look up the uid", move || uids::assigned(&place))
-            .await
+        self.quick("look up the uid", move || uids::assigned(&place)).await
     }
 
     /// The uid of the pool that the app has, given out now if it had none. Once given it stays.
@@ -222,8 +214,7 @@ impl Volumes {
     /// The pool is empty, or the list can't be written.
     pub async fn assign_pool_uid(&self, app: &AppName) -> Result<u32, VolumesError> {
         let (place, system) = (self.place(app), self.system.clone());
-        self.quick("give out a uid", move || uids::assign(&place, &system))
-            .await
+        self.quick("give out a uid", move || uids::assign(&place, &system)).await
     }
 
     /// Makes the empty folder of a generation, marker first, its `<fork>.json`, the data folders and the room
@@ -233,8 +224,7 @@ impl Volumes {
     /// The fork carries a mark, or the disk refuses.
     pub async fn reserve(&self, app: &AppName, file: ForkFile) -> Result<(), VolumesError> {
         let place = self.place(app);
-        self.quick("reserve a fork", move || forks::reserve(&place, &file))
-            .await
+        self.quick("reserve a fork", move || forks::reserve(&place, &file)).await
     }
 
     /// Writes the mark into the fork's file. Room is given up for it when the disk is full.
@@ -262,10 +252,7 @@ impl Volumes {
         generation: Generation,
     ) -> Result<(), VolumesError> {
         let place = self.place(app);
-        self.quick("unfinish a fork", move || {
-            forks::unfinish(&place, generation)
-        })
-        .await
+        self.quick("unfinish a fork", move || forks::unfinish(&place, generation)).await
     }
 
     /// Sets the fork's folder aside as `<fork>.old-<n>` and makes an empty one, unfinished.
@@ -278,10 +265,7 @@ impl Volumes {
         generation: Generation,
     ) -> Result<(), VolumesError> {
         let place = self.place(app);
-        self.quick("set a fork aside", move || {
-            forks::set_aside(&place, generation)
-        })
-        .await
+        self.quick("set a fork aside", move || forks::set_aside(&place, generation)).await
     }
 
     /// Copies the parent's fork, as the fork's file names it, into this one's folder. Without a parent: nothing.
@@ -295,8 +279,7 @@ impl Volumes {
         generation: Generation,
     ) -> Result<Copied, VolumesError> {
         let place = self.place(app);
-        self.long(move |cancel| copy::copy(&place, generation, cancel))
-            .await
+        self.long(move |cancel| copy::copy(&place, generation, cancel)).await
     }
 
     /// Which volumes shall be seeded with what the image ships: state keys that are new and empty, data folders
@@ -311,10 +294,7 @@ impl Volumes {
         generation: Generation,
     ) -> Result<Vec<Seed>, VolumesError> {
         let place = self.place(app);
-        self.quick("look for empty volumes", move || {
-            seed::wanted(&place, &spec, generation)
-        })
-        .await
+        self.quick("look for empty volumes", move || seed::wanted(&place, &spec, generation)).await
     }
 
     /// Seeds one volume from a tar stream whose entries lie under one folder, the last part of the container
@@ -329,11 +309,10 @@ impl Volumes {
         archive: Option<R>,
     ) -> Result<Vec<String>, VolumesError> {
         let place = self.place(app);
-        self.long(move |cancel| seed::seed(&place, &seed, archive, cancel))
-            .await
+        self.long(move |cancel| seed::seed(&place, &seed, archive, cancel)).await
     }
 
-    /// Makes the fork count: its file takes the specification with its owner, and the parent's `StartedAt`; then
+    /// Makes the fork count: its file takes the specification, the owner on the board, and the parent's `StartedAt`; then
     /// the marker goes. The caller has looked, after the copy, that the parent is down and its `StartedAt` the same.
     ///
     /// # Errors
@@ -344,10 +323,23 @@ impl Volumes {
         generation: Generation,
         parent_started_at: Option<StartedAt>,
         spec: Arc<Spec>,
+        owner: Owner,
     ) -> Result<(), VolumesError> {
         let place = self.place(app);
         self.quick("finish a fork", move || {
-            forks::finish(&place, generation, parent_started_at, spec)
+            forks::finish(&place, generation, parent_started_at, spec, owner)
+        })
+        .await
+    }
+
+    /// Brings all that is in memory to the disks, others' too: after a download (sync(2)).
+    ///
+    /// # Errors
+    /// The thread is gone.
+    pub async fn sync(&self) -> Result<(), VolumesError> {
+        self.long(|_| {
+            rustix::fs::sync();
+            Ok(())
         })
         .await
     }
@@ -364,8 +356,7 @@ impl Volumes {
         owner: Owner,
     ) -> Result<Owned, VolumesError> {
         let (place, stubborn) = (self.place(app), self.stubborn.clone());
-        self.long(move |cancel| own::own(&place, &spec, generation, owner, &stubborn, cancel))
-            .await
+        self.long(move |cancel| own::own(&place, &spec, generation, owner, &stubborn, cancel)).await
     }
 
     /// Bytes and files of a fork, for the estimate of a copy; counting ends at the limits of [`size`].
@@ -374,8 +365,7 @@ impl Volumes {
     /// It can't be read.
     pub async fn size(&self, app: &AppName, generation: Generation) -> Result<Size, VolumesError> {
         let place = self.place(app);
-        self.long(move |cancel| size::of_fork(&place, generation, cancel))
-            .await
+        self.long(move |cancel| size::of_fork(&place, generation, cancel)).await
     }
 
     /// Removes forks with what was set aside of them. The file of the highest number stays.
@@ -384,8 +374,7 @@ impl Volumes {
     /// The disk refuses; what is left is unfinished, and goes the next time.
     pub async fn prune(&self, app: &AppName, forks: Vec<Generation>) -> Result<(), VolumesError> {
         let place = self.place(app);
-        self.long(move |cancel| prune::prune(&place, &forks, cancel))
-            .await
+        self.long(move |cancel| prune::prune(&place, &forks, cancel)).await
     }
 
     /// Removes all that was set aside of the app's forks, kept ones too: what goes first when the disk is short.
@@ -394,7 +383,6 @@ impl Volumes {
     /// The disk refuses.
     pub async fn prune_set_aside(&self, app: &AppName) -> Result<(), VolumesError> {
         let place = self.place(app);
-        self.long(move |cancel| prune::prune_set_aside(&place, cancel))
-            .await
+        self.long(move |cancel| prune::prune_set_aside(&place, cancel)).await
     }
 }

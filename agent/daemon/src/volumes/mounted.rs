@@ -73,10 +73,7 @@ pub(super) fn unmounted_above(
     let fstab = files::read(&system.fstab, TABLE_BYTES_MAX)?.unwrap_or_default();
     let mut found = fstab_points(&fstab)
         .filter(|point| is_away(point))
-        .map(|folder| Unmounted {
-            folder,
-            named_by: system.fstab.clone(),
-        });
+        .map(|folder| Unmounted { folder, named_by: system.fstab.clone() });
     if let Some(unmounted) = found.next() {
         return Ok(Some(unmounted));
     }
@@ -115,9 +112,7 @@ fn real(path: &Path) -> PathBuf {
 
 fn fstab_points(table: &[u8]) -> impl Iterator<Item = PathBuf> {
     table.split(|c| *c == b'\n').filter_map(|line| {
-        let mut words = line
-            .split(|c| matches!(c, b' ' | b'\t'))
-            .filter(|word| !word.is_empty());
+        let mut words = line.split(|c| matches!(c, b' ' | b'\t')).filter(|word| !word.is_empty());
         let what = words.next()?;
         let point = words.next()?;
         let kind = words.next()?;
@@ -179,13 +174,10 @@ fn unescape(word: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(word.len());
     let mut rest = word;
     while let Some((first, after)) = rest.split_first() {
-        let octal = after
-            .get(..3)
-            .filter(|_| *first == b'\\')
-            .and_then(|three| {
-                let text = std::str::from_utf8(three).ok()?;
-                u8::from_str_radix(text, 8).ok()
-            });
+        let octal = after.get(..3).filter(|_| *first == b'\\').and_then(|three| {
+            let text = std::str::from_utf8(three).ok()?;
+            u8::from_str_radix(text, 8).ok()
+        });
         match octal {
             Some(byte) => {
                 plain.push(byte);

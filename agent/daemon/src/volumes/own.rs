@@ -87,11 +87,8 @@ fn volumes(
     let fork = place.fork(generation);
     let mut telling = vec![fork.clone()];
     telling.extend(state_keys(spec)?.iter().map(|key| fork.join(key)));
-    let mut volumes = vec![Volume {
-        top: fork,
-        telling,
-        marker: place.beside_fork(generation, OWNING),
-    }];
+    let mut volumes =
+        vec![Volume { top: fork, telling, marker: place.beside_fork(generation, OWNING) }];
     for volume in &spec.definition.shape.volumes.data {
         if volume.source.is_some() && (!volume.own || volume.read_only) {
             continue;
@@ -196,16 +193,8 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn over(top: &'a Path, owner: Owner, owned: &'a mut Owned) -> Result<Self, VolumesError> {
         let folder = tree::open_folder(top)?;
-        let disk = Meta::of(folder)
-            .map_err(VolumesError::io("look at", top))?
-            .disk;
-        Ok(Self {
-            top,
-            owner,
-            disk,
-            linked: BTreeMap::new(),
-            owned,
-        })
+        let disk = Meta::of(folder).map_err(VolumesError::io("look at", top))?.disk;
+        Ok(Self { top, owner, disk, linked: BTreeMap::new(), owned })
     }
 
     fn run(mut self, cancel: &Cancel) -> Result<(), VolumesError> {

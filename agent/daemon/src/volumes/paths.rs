@@ -70,10 +70,7 @@ pub struct Place {
 impl Place {
     /// The places of `app` under `root`.
     pub fn new(root: &Path, app: &AppName) -> Self {
-        Self {
-            root: root.to_owned(),
-            app: app.clone(),
-        }
+        Self { root: root.to_owned(), app: app.clone() }
     }
 
     /// The volume root.
@@ -142,12 +139,7 @@ impl Place {
 /// # Errors
 /// [`VolumesError::NoKey`].
 pub fn key(path: &str) -> Result<String, VolumesError> {
-    let no = |why| {
-        Err(VolumesError::NoKey {
-            path: path.chars().take(200).collect(),
-            why,
-        })
-    };
+    let no = |why| Err(VolumesError::NoKey { path: path.chars().take(200).collect(), why });
     let Some(rest) = path.strip_prefix('/') else {
         return no("it must begin with /");
     };
@@ -253,11 +245,7 @@ pub fn check(
         let path = PathBuf::from(&mount.host);
         missing.extend(strangers(&path, false).map(|why| MissingSource { path, why }));
     }
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(VolumesError::SourcesMissing(missing))
-    }
+    if missing.is_empty() { Ok(()) } else { Err(VolumesError::SourcesMissing(missing)) }
 }
 
 /// A folder under the root: no part of the way from the root is a link.
@@ -307,10 +295,7 @@ pub(super) fn ensure_root(place: &Place) -> Result<(), VolumesError> {
 /// engine that does not map (`None`) leaves them as they are. Null when there is no such number.
 pub fn host_owner(base: Option<u32>, owner: Owner) -> Option<Owner> {
     let base = base.unwrap_or(0);
-    Some(Owner {
-        uid: base.checked_add(owner.uid)?,
-        gid: base.checked_add(owner.gid)?,
-    })
+    Some(Owner { uid: base.checked_add(owner.uid)?, gid: base.checked_add(owner.gid)? })
 }
 
 #[cfg(test)]

@@ -140,11 +140,9 @@ pub fn settle(
     match (state, read_id(root)?) {
         (_, IdFile::Damaged) => missing(WhyMissing::DamagedId),
         (Some(state), IdFile::Holds(found)) if *state == found => Ok(RootState::Ready(found)),
-        (Some(state), IdFile::Holds(found)) => Ok(RootState::Foreign {
-            root: root.to_owned(),
-            state: state.clone(),
-            found,
-        }),
+        (Some(state), IdFile::Holds(found)) => {
+            Ok(RootState::Foreign { root: root.to_owned(), state: state.clone(), found })
+        }
         (Some(_), IdFile::Absent) => missing(WhyMissing::NoId),
         (None, IdFile::Holds(found)) => Ok(RootState::TakenOver(found)),
         (None, IdFile::Absent) if labelled => missing(WhyMissing::Containers),
@@ -174,10 +172,8 @@ pub fn adopt(
         Ok(IdFile::Holds(id)) => Some(id),
         _ => None,
     };
-    let of_containers = containers
-        .iter()
-        .find(|id| Some(*id) == found.as_ref())
-        .or(containers.first());
+    let of_containers =
+        containers.iter().find(|id| Some(*id) == found.as_ref()).or(containers.first());
     let id = state.or(of_containers).cloned().or(found).unwrap_or(fresh);
     write_id(root, &id)?;
     Ok(id)
@@ -217,11 +213,7 @@ fn make_root(root: &Path) -> Result<(), VolumesError> {
     // Others pass through to what is theirs, whatever the umask was.
     fs::set_permissions(root, fs::Permissions::from_mode(0o755))
         .map_err(VolumesError::std("open to others", root))?;
-    for above in root
-        .ancestors()
-        .skip(1)
-        .filter(|p| !p.as_os_str().is_empty())
-    {
+    for above in root.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()) {
         durable::sync_folder(above).map_err(VolumesError::std("sync", above))?;
     }
     Ok(())

@@ -54,9 +54,7 @@ impl Seed {
 
     /// The marker of a data volume that had its seed.
     fn seeded(&self, place: &Place) -> Option<PathBuf> {
-        self.fork
-            .is_none()
-            .then(|| place.data_marker(&self.key, "seeded"))
+        self.fork.is_none().then(|| place.data_marker(&self.key, "seeded"))
     }
 }
 
@@ -81,19 +79,11 @@ pub fn wanted(
         };
         let folder = place.fork(generation).join(&key);
         if !inherited && is_empty_folder(&folder)? {
-            wanted.push(Seed {
-                path: path.clone(),
-                key,
-                fork: Some(generation),
-            });
+            wanted.push(Seed { path: path.clone(), key, fork: Some(generation) });
         }
     }
     for volume in volumes.data.iter().filter(|volume| volume.source.is_none()) {
-        let seed = Seed {
-            path: volume.path.clone(),
-            key: key(&volume.path)?,
-            fork: None,
-        };
+        let seed = Seed { path: volume.path.clone(), key: key(&volume.path)?, fork: None };
         let Some(seeded) = seed.seeded(place) else {
             continue;
         };
@@ -171,12 +161,7 @@ fn place_seed<R: Read>(
 /// A way for an archive from the loop, where it arrives, to the thread that unpacks it; bounded.
 pub fn pipe() -> (Feeder, SeedStream) {
     let (pieces, queue) = mpsc::channel(PIECES_MAX);
-    let stream = SeedStream {
-        queue,
-        piece: Vec::new(),
-        at: 0,
-        has_ended: false,
-    };
+    let stream = SeedStream { queue, piece: Vec::new(), at: 0, has_ended: false };
     (Feeder { pieces }, stream)
 }
 

@@ -35,10 +35,7 @@ fn nearest(path: &Path) -> Result<&Path, VolumesError> {
         match std::fs::metadata(above) {
             Ok(_) => return Ok(above),
             Err(e)
-                if matches!(
-                    e.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) => {}
+                if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(e) => return Err(VolumesError::std("look at", path)(e)),
         }
     }

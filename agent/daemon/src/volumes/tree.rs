@@ -50,10 +50,7 @@ impl Times {
             tv_sec: seconds,
             tv_nsec: nanoseconds.into(),
         };
-        Timestamps {
-            last_access: spec(self.access),
-            last_modification: spec(self.modification),
-        }
+        Timestamps { last_access: spec(self.access), last_modification: spec(self.modification) }
     }
 }
 
@@ -71,10 +68,7 @@ impl Meta {
         Ok(Self {
             kind: FileType::from_raw_mode(stat.st_mode as RawMode),
             mode: stat.st_mode as u32 & 0o7777,
-            owner: Owner {
-                uid: stat.st_uid,
-                gid: stat.st_gid,
-            },
+            owner: Owner { uid: stat.st_uid, gid: stat.st_gid },
             disk: stat.st_dev as u64,
             inode: stat.st_ino as u64,
             links: stat.st_nlink as u64,
@@ -91,9 +85,7 @@ impl Meta {
     pub fn at(path: &Path) -> Result<Option<Self>, VolumesError> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match rustix::fs::open(path, flags, Mode::empty()) {
-            Ok(fd) => Self::of(fd)
-                .map(Some)
-                .map_err(VolumesError::io("look at", path)),
+            Ok(fd) => Self::of(fd).map(Some).map_err(VolumesError::io("look at", path)),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(e) => Err(VolumesError::io("look at", path)(e)),
         }
@@ -104,10 +96,8 @@ impl Meta {
     }
 }
 
-const FOLDER: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
+const FOLDER: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Opens a folder for reading; its last part is no link.
 pub(super) fn open_folder(path: &Path) -> Result<OwnedFd, VolumesError> {
@@ -231,10 +221,7 @@ pub(super) fn walk(
     visit: &mut dyn FnMut(&Seen<'_>) -> Result<Turn, VolumesError>,
 ) -> Result<(), VolumesError> {
     let folder = Dir::new(top).map_err(VolumesError::io("read", top_path))?;
-    let mut frames = vec![Frame {
-        folder,
-        name: CString::default(),
-    }];
+    let mut frames = vec![Frame { folder, name: CString::default() }];
     while let Some(frame) = frames.last_mut() {
         if cancel.is_cancelled() {
             return Err(VolumesError::Cancelled);
@@ -263,10 +250,7 @@ pub(super) fn walk(
             continue;
         }
         if seen.depth >= DEPTH_MAX {
-            return Err(VolumesError::TooDeep {
-                path: seen.path(),
-                depth_max: DEPTH_MAX,
-            });
+            return Err(VolumesError::TooDeep { path: seen.path(), depth_max: DEPTH_MAX });
         }
         // The very folder that was visited, whatever its name leads to by now.
         let folder = open_folder_in(&fd, c".").and_then(Dir::new);

@@ -111,10 +111,7 @@ fn load(root: &Path) -> Result<BTreeMap<AppName, u32>, VolumesError> {
         Ok(List { schema, .. }) if schema > SCHEMA => Err(VolumesError::Newer { path, schema }),
         Ok(List { uids, .. }) => Ok(uids),
         Err(e) => {
-            log::warn!(
-                "{} can't be read, so the forks are asked: {e}",
-                path.display()
-            );
+            log::warn!("{} can't be read, so the forks are asked: {e}", path.display());
             Ok(BTreeMap::new())
         }
     }
@@ -122,10 +119,7 @@ fn load(root: &Path) -> Result<BTreeMap<AppName, u32>, VolumesError> {
 
 fn save(place: &Place, uids: BTreeMap<AppName, u32>) -> Result<(), VolumesError> {
     let path = path(place.root());
-    let list = List {
-        schema: SCHEMA,
-        uids,
-    };
+    let list = List { schema: SCHEMA, uids };
     let mut bytes = serde_json::to_vec(&list)
         .map_err(|e| VolumesError::std("write", &path)(std::io::Error::other(e)))?;
     bytes.push(b'\n');
@@ -136,21 +130,14 @@ fn save(place: &Place, uids: BTreeMap<AppName, u32>) -> Result<(), VolumesError>
 fn lines(file: &Path) -> Result<Vec<Vec<String>>, VolumesError> {
     let bytes = files::read_followed(file, USERS_BYTES_MAX)?.unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    let fields = |line: &str| {
-        line.split(':')
-            .map(|field| field.trim().to_owned())
-            .collect()
-    };
+    let fields = |line: &str| line.split(':').map(|field| field.trim().to_owned()).collect();
     Ok(text.lines().map(fields).collect())
 }
 
 /// Third fields: uids of passwd(5), gids of group(5).
 fn numbers(file: &Path) -> Result<Vec<u32>, VolumesError> {
     let lines = lines(file)?;
-    Ok(lines
-        .iter()
-        .filter_map(|line| line.get(2)?.parse().ok())
-        .collect())
+    Ok(lines.iter().filter_map(|line| line.get(2)?.parse().ok()).collect())
 }
 
 /// Ranges of subuid(5), `name:first:count`.

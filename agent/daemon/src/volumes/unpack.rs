@@ -87,24 +87,17 @@ impl<'a> Unpack<'a> {
     }
 
     fn bad(&self, why: impl ToString) -> VolumesError {
-        VolumesError::BadSeed {
-            path: self.path.to_owned(),
-            why: why.to_string(),
-        }
+        VolumesError::BadSeed { path: self.path.to_owned(), why: why.to_string() }
     }
 
     fn too_large(&self) -> VolumesError {
-        VolumesError::SeedTooLarge {
-            path: self.path.to_owned(),
-            bytes_max: SEED_BYTES_MAX,
-        }
+        VolumesError::SeedTooLarge { path: self.path.to_owned(), bytes_max: SEED_BYTES_MAX }
     }
 
     fn leave_out(&mut self, name: &[u8], why: &str) {
         let name = shown(Path::new(OsStr::from_bytes(name)));
         let path = self.path;
-        self.notes
-            .add(|| format!("{name} of {path} was left out: {why}"));
+        self.notes.add(|| format!("{name} of {path} was left out: {why}"));
     }
 
     fn text(&self, entry: &mut Entry<'_, impl Read>) -> Result<Vec<u8>, VolumesError> {
@@ -141,9 +134,7 @@ impl<'a> Unpack<'a> {
         entry: &mut Entry<'_, impl Read>,
         about: Extension,
     ) -> Result<(), VolumesError> {
-        let name = about
-            .name
-            .unwrap_or_else(|| entry.path_bytes().into_owned());
+        let name = about.name.unwrap_or_else(|| entry.path_bytes().into_owned());
         let parts = self.parts(&name)?;
         let Some((last, folders)) = parts.split_last() else {
             if kind != EntryType::Directory {
@@ -214,11 +205,7 @@ impl<'a> Unpack<'a> {
             }
         }
         let top = self.path.rsplit('/').next().unwrap_or_default();
-        if !below_slash
-            && parts
-                .first()
-                .is_some_and(|part| part.as_bytes() == top.as_bytes())
-        {
+        if !below_slash && parts.first().is_some_and(|part| part.as_bytes() == top.as_bytes()) {
             parts.remove(0);
         }
         if parts.len() > DEPTH_MAX {
@@ -256,10 +243,7 @@ impl<'a> Unpack<'a> {
         let opened = opened.map_err(|e| self.disk(e.into()))?;
         let mut file = std::fs::File::from(opened);
         let size = entry.size();
-        let mut source = Source {
-            entry,
-            has_failed: false,
-        };
+        let mut source = Source { entry, has_failed: false };
         match io::copy(&mut source, &mut file) {
             Ok(bytes) if bytes == size => {}
             Ok(_) => return Err(self.bad("it was cut off")),
@@ -267,14 +251,8 @@ impl<'a> Unpack<'a> {
             Err(e) => return Err(self.disk(e)),
         }
         let seconds = entry.header().mtime().unwrap_or(0);
-        let time = Timespec {
-            tv_sec: i64::try_from(seconds).unwrap_or(0),
-            tv_nsec: 0,
-        };
-        let times = Timestamps {
-            last_access: time,
-            last_modification: time,
-        };
+        let time = Timespec { tv_sec: i64::try_from(seconds).unwrap_or(0), tv_nsec: 0 };
+        let times = Timestamps { last_access: time, last_modification: time };
         rustix::fs::fchmod(&file, file_mode(mode))
             .and_then(|()| rustix::fs::futimens(&file, &times))
             .map_err(|e| self.disk(e.into()))

@@ -42,10 +42,7 @@ fn an_outcome_is_told_once_however_often_it_is_appended() {
         append(state.path(), &outcome("wallet", number)).unwrap();
     }
     assert!(!append(state.path(), &outcome("wallet", 2)).unwrap());
-    assert_eq!(
-        ids(&all_of(state.path(), "wallet")),
-        ["wallet-g2", "wallet-g1"]
-    );
+    assert_eq!(ids(&all_of(state.path(), "wallet")), ["wallet-g2", "wallet-g1"]);
 }
 
 #[test]
@@ -58,11 +55,7 @@ fn a_line_cut_off_at_any_byte_costs_that_line_alone_and_can_be_appended_again() 
     let first = whole.iter().position(|c| *c == b'\n').unwrap() + 1;
     for length in first..whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
-        assert_eq!(
-            ids(&all_of(state.path(), "wallet")),
-            ["wallet-g1"],
-            "cut at {length}"
-        );
+        assert_eq!(ids(&all_of(state.path(), "wallet")), ["wallet-g1"], "cut at {length}");
         assert!(append(state.path(), &outcome("wallet", 2)).unwrap());
         assert_eq!(fs::read(&path).unwrap(), whole);
     }
@@ -94,15 +87,9 @@ fn a_line_of_a_newer_agent_is_kept_though_it_can_not_be_shown() {
     text.push_str(strange);
     fs::write(&path, format!("{text}{{\"torn")).unwrap();
     assert!(append(state.path(), &outcome("wallet", 3)).unwrap());
-    assert!(
-        !append(state.path(), &outcome("wallet", 2)).unwrap(),
-        "its id is known"
-    );
+    assert!(!append(state.path(), &outcome("wallet", 2)).unwrap(), "its id is known");
     assert!(fs::read_to_string(&path).unwrap().contains(strange));
-    assert_eq!(
-        ids(&all_of(state.path(), "wallet")),
-        ["wallet-g3", "wallet-g1"]
-    );
+    assert_eq!(ids(&all_of(state.path(), "wallet")), ["wallet-g3", "wallet-g1"]);
 }
 
 #[test]
@@ -120,10 +107,7 @@ fn a_query_is_newest_first_limited_and_before_a_time() {
     let tor = "tor".parse().unwrap();
     let found = query(state.path(), Some(&tor), 1, before).unwrap();
     assert_eq!(ids(&found), ["tor-g5"]);
-    assert_eq!(
-        query(state.path(), Some(&"none".parse().unwrap()), 9, None).unwrap(),
-        []
-    );
+    assert_eq!(query(state.path(), Some(&"none".parse().unwrap()), 9, None).unwrap(), []);
 }
 
 #[test]

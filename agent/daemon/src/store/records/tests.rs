@@ -14,11 +14,7 @@ fn app() -> AppName {
 /// A record that tells itself apart by its hold.
 fn record(word: &str) -> Record {
     Record {
-        hold: Some(Hold {
-            by: "agent".to_owned(),
-            reason: word.to_owned(),
-            until: None,
-        }),
+        hold: Some(Hold { by: "agent".to_owned(), reason: word.to_owned(), until: None }),
         ..Record::default()
     }
 }
@@ -31,15 +27,10 @@ fn loaded(state: &Path) -> (Record, RecordFrom) {
 #[test]
 fn a_record_comes_back_as_it_was_written_readable_by_root_alone() {
     let state = Scratch::new();
-    assert_eq!(
-        loaded(state.path()),
-        (Record::default(), RecordFrom::Nowhere)
-    );
+    assert_eq!(loaded(state.path()), (Record::default(), RecordFrom::Nowhere));
     save(state.path(), &app(), &record("one")).unwrap();
     assert_eq!(loaded(state.path()), (record("one"), RecordFrom::File));
-    let mode = fs::metadata(path(state.path(), &app()))
-        .unwrap()
-        .permissions();
+    let mode = fs::metadata(path(state.path(), &app())).unwrap().permissions();
     assert_eq!(mode.mode() & 0o7777, 0o600);
 }
 
@@ -76,14 +67,8 @@ fn p1_with_both_unreadable_nothing_is_left_and_nothing_panics() {
     let state = Scratch::new();
     fs::create_dir(state.path().join("apps")).unwrap();
     let deep = "[".repeat(100_000);
-    let hostile: [&[u8]; 6] = [
-        b"",
-        b"null",
-        b"{}",
-        b"{\"schema\":0}",
-        b"\xff\xfe",
-        deep.as_bytes(),
-    ];
+    let hostile: [&[u8]; 6] =
+        [b"", b"null", b"{}", b"{\"schema\":0}", b"\xff\xfe", deep.as_bytes()];
     for bytes in hostile {
         fs::write(path(state.path(), &app()), bytes).unwrap();
         fs::write(former_path(state.path(), &app()), bytes).unwrap();
@@ -93,10 +78,7 @@ fn p1_with_both_unreadable_nothing_is_left_and_nothing_panics() {
     }
     fs::remove_file(path(state.path(), &app())).unwrap();
     nix::unistd::mkfifo(&path(state.path(), &app()), nix::sys::stat::Mode::S_IRUSR).unwrap();
-    assert_eq!(
-        load(state.path(), &app()).unwrap().from,
-        RecordFrom::Nowhere
-    );
+    assert_eq!(load(state.path(), &app()).unwrap().from, RecordFrom::Nowhere);
 }
 
 #[test]
@@ -118,10 +100,7 @@ fn a_record_of_a_newer_agent_is_never_touched() {
     let state = Scratch::new();
     save(state.path(), &app(), &record("one")).unwrap();
     let newer = "{\"schema\":2,\"hold\":{\"kind\":\"new\"},\"more\":[1]}";
-    for newer_path in [
-        path(state.path(), &app()),
-        former_path(state.path(), &app()),
-    ] {
+    for newer_path in [path(state.path(), &app()), former_path(state.path(), &app())] {
         fs::write(&newer_path, newer).unwrap();
         let error = load(state.path(), &app()).unwrap_err();
         assert!(matches!(&error, StoreError::Newer { schema: 2, path } if *path == newer_path));
@@ -161,11 +140,7 @@ fn apps_with_a_record_or_a_former_one_are_listed_once() {
     }
     fs::remove_file(state.path().join("apps/tor.json")).unwrap();
     fs::write(state.path().join("apps/Not An App.json"), "").unwrap();
-    let names: Vec<String> = apps(state.path())
-        .unwrap()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let names: Vec<String> = apps(state.path()).unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(names, ["a.json", "tor", "wallet"]);
 }
 
@@ -175,10 +150,7 @@ async fn the_handle_writes_in_order_and_answers_after_the_disk() {
     let store = crate::store::Store::new(state.path().to_owned()).unwrap();
     for n in 0..20 {
         store.save(&app(), record(&n.to_string())).await.unwrap();
-        assert_eq!(
-            store.load(&app()).await.unwrap().record,
-            record(&n.to_string())
-        );
+        assert_eq!(store.load(&app()).await.unwrap().record, record(&n.to_string()));
     }
     assert_eq!(store.apps().await.unwrap(), [app()]);
 }

@@ -1,0 +1,91 @@
+//! Where the product's binaries and the images' program are; built when they are not up to date.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// What the program in the images is built for: the machine that runs the tests.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// The daemon.
+pub fn agentd() -> PathBuf {
+    product().join("agentd")
+}
+
+/// The operator's tool.
+pub fn agentctl() -> PathBuf {
+    product().join("agentctl")
+}
+
+/// Folder of both: `TITANIA_BIN_DIR`, else the target folder that this test was built into.
+fn product() -> &'static PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| match std::env::var_os("TITANIA_BIN_DIR") {
+        Some(folder) => PathBuf::from(folder),
+        None => {
+            build(&["-p", "titania-agentd", "-p", "titania-agentctl", "--bins"]);
+            target().join("debug")
+        }
+    })
+}
+
+/// The program in the images: static, so that an image is one file.
+pub fn test_app() -> PathBuf {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    FILE.get_or_init(|| match std::env::var_os("TITANIA_TEST_APP") {
+        Some(file) => PathBuf::from(file),
+        None => {
+            // A folder of its own: its flags would make cargo build the rest again and again.
+            let folder = target().join("static");
+            let flags = format!("target.{TARGET}.rustflags=[\"-Ctarget-feature=+crt-static\"]");
+            let place = folder.to_string_lossy();
+            build(&[
+                "--release",
+                "-p",
+                "titania-test-app",
+                "--target",
+                TARGET,
+                "--target-dir",
+                &place,
+                "--config",
+                &flags,
+            ]);
+            folder.join(TARGET).join("release/test-app")
+        }
+    })
+    .clone()
+}
+
+/// Builds all of it now, so that no case waits for it under a deadline.
+pub fn prepare() {
+    let program = test_app();
+    assert!(program.is_file(), "{} is missing", program.display());
+    for program in [agentd(), agentctl()] {
+        assert!(program.is_file(), "{} is missing", program.display());
+    }
+}
+
+fn target() -> PathBuf {
+    if let Some(folder) = std::env::var_os("CARGO_TARGET_DIR") {
+        return PathBuf::from(folder);
+    }
+    // …/target/debug/deps/<test> or …/target/debug/demo
+    let own = std::env::current_exe().expect("a program knows where it lies");
+    let parents: Vec<&Path> = own.ancestors().collect();
+    let profile = parents.iter().find(|path| path.ends_with("debug") || path.ends_with("release"));
+    let folder = profile.and_then(|path| path.parent());
+    folder.unwrap_or_else(|| panic!("{} lies in no target folder", own.display())).to_owned()
+}
+
+fn build(arguments: &[&str]) {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let done = Command::new(cargo)
+        .arg("build")
+        .arg("--quiet")
+        .args(arguments)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .expect("cargo can be started");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "cargo build {arguments:?}:\n{said}");
+}

@@ -1,0 +1,236 @@
+//! A registry of the board's own: Debian's docker-registry on loopback, and what a publisher does
+//! with it over the distribution API.
+//!
+//! Promise: its access log is complete, so that requests can be counted.
+
+use crate::http::{Place, Response, ask};
+use crate::image::{Dialect, Image, digest};
+use crate::process::{Process, find};
+use crate::wait::wait_until;
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Its port: the network is the board's own, so it is always free.
+const PORT: u16 = 5000;
+/// Time to start or stop.
+const TURN_TIME: Duration = Duration::from_secs(20);
+
+/// All that a client of today takes: without it this registry answers in the first schema.
+const ACCEPT: &str = "application/vnd.docker.distribution.manifest.v2+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, \
+    application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json";
+
+/// The server; see [`Registry::push`].
+pub struct Registry {
+    folder: PathBuf,
+    process: RefCell<Option<Process>>,
+}
+
+/// What a push made.
+#[derive(Debug, Clone)]
+pub struct Pushed {
+    /// With host and port.
+    pub repository: String,
+    /// The tag that points at it.
+    pub tag: String,
+    /// What the tag points at: digest of the manifest, or of the index.
+    pub digest: String,
+    /// Digest of the config: the release. Empty for an index.
+    pub release: String,
+}
+
+impl Pushed {
+    /// `repository:tag`.
+    pub fn tagged(&self) -> String {
+        format!("{}:{}", self.repository, self.tag)
+    }
+
+    /// `repository@digest`.
+    pub fn pinned(&self) -> String {
+        format!("{}@{}", self.repository, self.digest)
+    }
+}
+
+/// One entry of an index.
+pub enum Entry<'a> {
+    /// An image under its own platform.
+    Image(&'a Image),
+    /// An image that the index gives another platform than its config has.
+    As(&'a Image, Value),
+    /// What builders add beside an image: `unknown/unknown`, about the manifest of that image.
+    Attestation(&'a Image),
+    /// Any descriptor: a nested index, a hostile one.
+    Raw(Value),
+}
+
+impl Registry {
+    pub(crate) fn new(folder: &Path) -> Self {
+        let folder = folder.join("registry");
+        std::fs::create_dir_all(&folder).expect("a folder for the registry");
+        Self { folder, process: RefCell::new(None) }
+    }
+
+    /// Host and port, as in a reference.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{PORT}")
+    }
+
+    fn place() -> Place<'static> {
+        Place::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)))
+    }
+
+    /// Starts it and waits until it answers.
+    pub fn start(&self) {
+        let config = self.folder.join("config.yml");
+        let text = format!(
+            "version: 0.1\nlog:\n  level: warn\n  accesslog:\n    disabled: false\n\
+             storage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\n\
+             http:\n  addr: {}\n",
+            self.folder.join("storage").display(),
+            self.host(),
+        );
+        std::fs::write(&config, text).expect("the registry's config can be written");
+        let arguments = ["serve".to_owned(), config.to_string_lossy().into_owned()];
+        let log = self.folder.join("log");
+        let process =
+            Process::start(&find("docker-registry"), &arguments, &self.access_log(), &log);
+        *self.process.borrow_mut() = Some(process);
+        wait_until(TURN_TIME, "the registry to answer", || {
+            ask(Self::place(), "GET", "/v2/", &[], b"")
+        });
+    }
+
+    /// Stops it; nothing listens at its address then.
+    pub fn stop(&self) {
+        if let Some(mut process) = self.process.borrow_mut().take() {
+            process.stop(TURN_TIME);
+        }
+    }
+
+    fn access_log(&self) -> PathBuf {
+        self.folder.join("access.log")
+    }
+
+    /// Every request so far, one a line, in the combined log format.
+    pub fn access(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.access_log()).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// How many requests there were with this method and a path that begins so.
+    pub fn count(&self, method: &str, path: &str) -> usize {
+        let wanted = format!("\"{method} {path}");
+        let lines = self.access();
+        lines.iter().filter(|line| line.contains(&wanted)).count()
+    }
+
+    /// How many HEADs asked for this tag (or digest) of a repository.
+    pub fn heads(&self, repository: &str, tag: &str) -> usize {
+        self.count("HEAD", &format!("/v2/{repository}/manifests/{tag} "))
+    }
+
+    /// Asks the distribution API anything.
+    pub fn api(&self, method: &str, target: &str, kind: &str, body: &[u8]) -> Response {
+        ask(Self::place(), method, target, &[("Content-Type", kind), ("Accept", ACCEPT)], body)
+            .unwrap_or_else(|error| panic!("registry: {method} {target}: {error}"))
+    }
+
+    /// Uploads a blob and returns its digest.
+    pub fn put_blob(&self, repository: &str, bytes: &[u8]) -> String {
+        let digest = digest(bytes);
+        let there = self.api("HEAD", &format!("/v2/{repository}/blobs/{digest}"), "", b"");
+        if there.status == 200 {
+            return digest;
+        }
+        let uploads = format!("/v2/{repository}/blobs/uploads/");
+        let opened = self.api("POST", &uploads, "", b"").well("open an upload");
+        let place = opened.header("location").expect("a place to upload to");
+        let target = place.find("/v2/").map_or(place, |at| &place[at..]);
+        let target = format!("{target}&digest={digest}");
+        self.api("PUT", &target, "application/octet-stream", bytes).well("upload a blob");
+        digest
+    }
+
+    /// Puts a manifest or an index, any bytes, under a tag or digest; returns its digest.
+    pub fn put_manifest(
+        &self,
+        repository: &str,
+        reference: &str,
+        kind: &str,
+        bytes: &[u8],
+    ) -> String {
+        let target = format!("/v2/{repository}/manifests/{reference}");
+        self.api("PUT", &target, kind, bytes).well("put a manifest");
+        digest(bytes)
+    }
+
+    /// Deletes a manifest by its digest, and so every tag that points at it.
+    pub fn delete_manifest(&self, repository: &str, digest: &str) {
+        let target = format!("/v2/{repository}/manifests/{digest}");
+        self.api("DELETE", &target, "", b"").well("delete a manifest");
+    }
+
+    /// Pushes an image; a tag that is there moves to it.
+    pub fn push(&self, repository: &str, tag: &str, image: &Image) -> Pushed {
+        self.put_blob(repository, &image.layer());
+        self.put_blob(repository, &image.config_bytes());
+        let (kind, manifest) = image.manifest();
+        Pushed {
+            repository: format!("{}/{repository}", self.host()),
+            tag: tag.to_owned(),
+            digest: self.put_manifest(repository, tag, &kind, &manifest),
+            release: image.release(),
+        }
+    }
+
+    /// Pushes an index (or Docker's list) and the images that it names.
+    pub fn push_index(
+        &self,
+        repository: &str,
+        tag: &str,
+        dialect: Dialect,
+        entries: &[Entry],
+    ) -> Pushed {
+        let list: Vec<Value> =
+            entries.iter().map(|entry| self.describe(repository, entry)).collect();
+        let kind = match dialect {
+            Dialect::Docker => "application/vnd.docker.distribution.manifest.list.v2+json",
+            Dialect::Oci => "application/vnd.oci.image.index.v1+json",
+        };
+        let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": list});
+        Pushed {
+            repository: format!("{}/{repository}", self.host()),
+            tag: tag.to_owned(),
+            digest: self.put_manifest(repository, tag, kind, index.to_string().as_bytes()),
+            release: String::new(),
+        }
+    }
+
+    fn describe(&self, repository: &str, entry: &Entry) -> Value {
+        let descriptor = |image: &Image, platform: Value| {
+            let (kind, bytes) = image.manifest();
+            let digest = digest(&bytes);
+            self.push(repository, &digest, image);
+            json!({"mediaType": kind, "size": bytes.len(), "digest": digest, "platform": platform})
+        };
+        match entry {
+            Entry::Image(image) => descriptor(image, image.platform_json()),
+            Entry::As(image, platform) => descriptor(image, platform.clone()),
+            Entry::Raw(value) => value.clone(),
+            Entry::Attestation(about) => {
+                let unknown = json!({"os": "unknown", "architecture": "unknown"});
+                let statement =
+                    (*about).clone().platform("unknown/unknown").label("about", &about.release());
+                let mut value = descriptor(&statement, unknown);
+                value["annotations"] = json!({
+                    "vnd.docker.reference.type": "attestation-manifest",
+                    "vnd.docker.reference.digest": digest(&about.manifest().1),
+                });
+                value
+            }
+        }
+    }
+}

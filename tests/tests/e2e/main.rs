@@ -1,0 +1,28 @@
+//! The product against a real engine, registry and broker: cases by promise.
+//!
+//! One file a room or promise; a new one is named here. `cargo test -p titania-tests --test e2e p1_`
+//! runs those whose names begin so. They need root: `make test` says what else.
+
+mod harness_apps;
+mod harness_itself;
+mod p10_hostile;
+mod p1_agent_killed;
+mod p1_engine;
+mod p1_first_install;
+mod p1_hand;
+mod p1_record;
+mod p1_registry_down;
+mod p1_two_apps;
+mod p2_state;
+mod p2_volume_root;
+mod p3_update;
+mod p4_bad_release;
+mod p4_environment;
+mod p5_platform;
+mod p6_users;
+mod p7_declared;
+mod p8_definitions;
+mod p8_mqtt;
+mod p8_status;
+mod p9_idle;
+mod start;
