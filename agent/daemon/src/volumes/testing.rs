@@ -35,10 +35,7 @@ impl Board {
         let root = scratch.path().join("volumes");
         fs::create_dir(&root).unwrap();
         fs::write(root.join(ID_FILE), format!("{ID}\n")).unwrap();
-        Self {
-            place: Place::new(&root, &"wallet".parse().unwrap()),
-            scratch,
-        }
+        Self { place: Place::new(&root, &"wallet".parse().unwrap()), scratch }
     }
 
     /// A folder beside the root.
@@ -72,7 +69,7 @@ impl Board {
     /// A complete fork, with the state at `/wallet`.
     pub fn complete(&self, generation: u64) -> PathBuf {
         let file = self.reserve(generation, None);
-        forks::finish(&self.place, Generation(generation), None, file.spec).unwrap();
+        forks::finish(&self.place, Generation(generation), None, file.spec, OWNER).unwrap();
         self.place.fork(Generation(generation)).join("wallet")
     }
 }
@@ -95,22 +92,12 @@ pub fn file(generation: u64, parent: Option<u64>, spec: Spec) -> ForkFile {
 
 /// A data volume of the app's own.
 pub fn data(path: &str) -> DataVolume {
-    DataVolume {
-        path: path.to_owned(),
-        source: None,
-        mounted: false,
-        read_only: false,
-        own: true,
-    }
+    DataVolume { path: path.to_owned(), source: None, mounted: false, read_only: false, own: true }
 }
 
 /// A data volume of another's.
 pub fn source(path: &str, source: &Path) -> DataVolume {
-    DataVolume {
-        source: Some(source.to_str().unwrap().to_owned()),
-        own: false,
-        ..data(path)
-    }
+    DataVolume { source: Some(source.to_str().unwrap().to_owned()), own: false, ..data(path) }
 }
 
 /// A specification that runs as 1234:5678.
@@ -127,20 +114,14 @@ pub fn spec(state: &[&str], data: &[DataVolume]) -> Spec {
             health: Health::default(),
             update: Update::default(),
         },
-        release: Release {
-            config: Some(Digest::of(b"config")),
-            ..Release::default()
-        },
+        release: Release { config: Some(Digest::of(b"config")), ..Release::default() },
         user: Some(OWNER),
         groups: Vec::new(),
     }
 }
 
 /// Who it runs as.
-pub const OWNER: Owner = Owner {
-    uid: 1234,
-    gid: 5678,
-};
+pub const OWNER: Owner = Owner { uid: 1234, gid: 5678 };
 
 /// All names below `folder`, sorted, without following links.
 pub fn names(folder: &Path) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::scratch::Scratch;
-use crate::volumes::testing::{Board, names, spec};
+use crate::volumes::testing::{Board, OWNER, names, spec};
 use crate::volumes::tree;
 
 fn run(board: &Board) -> Result<Copied, VolumesError> {
@@ -19,13 +19,7 @@ fn fork(board: &Board, generation: u64) -> PathBuf {
 /// Owner, mode and times: what is promised of each thing.
 fn dressing(path: &Path) -> (u32, u32, u32, i64, i64) {
     let seen = fs::symlink_metadata(path).unwrap();
-    (
-        seen.uid(),
-        seen.gid(),
-        seen.mode(),
-        seen.mtime(),
-        seen.mtime_nsec(),
-    )
+    (seen.uid(), seen.gid(), seen.mode(), seen.mtime(), seen.mtime_nsec())
 }
 
 fn age(path: &Path, seconds: u64) {
@@ -63,16 +57,10 @@ fn p2_owner_mode_times_links_and_pipes_are_copied_and_the_parent_stays_as_it_is(
         rustix::fs::AtFlags::SYMLINK_NOFOLLOW,
     )
     .unwrap();
-    for (n, name) in ["deep/keys", "deep/er/run", "deep/er", "deep", "."]
-        .iter()
-        .enumerate()
-    {
+    for (n, name) in ["deep/keys", "deep/er/run", "deep/er", "deep", "."].iter().enumerate() {
         age(&state.join(name), 1_000_000 + n as u64);
     }
-    let before: Vec<_> = names(&state)
-        .iter()
-        .map(|name| dressing(&state.join(name)))
-        .collect();
+    let before: Vec<_> = names(&state).iter().map(|name| dressing(&state.join(name))).collect();
 
     board.reserve(2, Some(1));
     let copied = run(&board).unwrap();
@@ -80,44 +68,20 @@ fn p2_owner_mode_times_links_and_pipes_are_copied_and_the_parent_stays_as_it_is(
     let new = fork(&board, 2).join("wallet");
     assert_eq!(names(&new), names(&state));
     for name in names(&state).iter().map(String::as_str).chain([""]) {
-        assert_eq!(
-            dressing(&new.join(name)),
-            dressing(&state.join(name)),
-            "{name}"
-        );
+        assert_eq!(dressing(&new.join(name)), dressing(&state.join(name)), "{name}");
     }
-    let after: Vec<_> = names(&state)
-        .iter()
-        .map(|name| dressing(&state.join(name)))
-        .collect();
+    let after: Vec<_> = names(&state).iter().map(|name| dressing(&state.join(name))).collect();
     assert_eq!(before, after, "the parent was only read");
     assert_eq!(fs::read(new.join("deep/keys")).unwrap(), b"precious");
-    assert_eq!(
-        fs::read_link(new.join("dangling")).unwrap(),
-        Path::new("nowhere/at all")
-    );
-    assert!(
-        fs::metadata(new.join("pipe"))
-            .unwrap()
-            .file_type()
-            .is_fifo()
-    );
-    let (a, b) = (
-        fs::metadata(new.join("twin")).unwrap(),
-        fs::metadata(new.join("deep/keys")).unwrap(),
-    );
-    assert_eq!(
-        (a.ino(), a.nlink()),
-        (b.ino(), 2),
-        "hard links stay hard links"
-    );
+    assert_eq!(fs::read_link(new.join("dangling")).unwrap(), Path::new("nowhere/at all"));
+    assert!(fs::metadata(new.join("pipe")).unwrap().file_type().is_fifo());
+    let (a, b) =
+        (fs::metadata(new.join("twin")).unwrap(), fs::metadata(new.join("deep/keys")).unwrap());
+    assert_eq!((a.ino(), a.nlink()), (b.ino(), 2), "hard links stay hard links");
     assert_ne!(a.ino(), fs::metadata(state.join("twin")).unwrap().ino());
     assert_eq!((copied.entries, copied.bytes), (11, 10));
     assert!(copied.notes.is_empty());
-    assert!(
-        board.place.unfinished(Generation(2)).exists(),
-        "it does not count yet"
-    );
+    assert!(board.place.unfinished(Generation(2)).exists(), "it does not count yet");
 }
 
 #[test]
@@ -146,10 +110,7 @@ fn p2_a_half_copy_of_a_power_cut_is_set_aside_and_not_copied_over() {
     // Cut off again, after the old folder was moved and before the new one was made:
     fs::remove_dir_all(fork(&board, 2)).unwrap();
     run(&board).unwrap();
-    assert_eq!(
-        fs::read(fork(&board, 2).join("wallet/keys")).unwrap(),
-        b"precious"
-    );
+    assert_eq!(fs::read(fork(&board, 2).join("wallet/keys")).unwrap(), b"precious");
 }
 
 #[test]
@@ -158,13 +119,10 @@ fn p2_a_complete_fork_that_is_copied_anew_is_unfinished_first() {
     board.complete(1);
     let made = board.reserve(2, Some(1));
     run(&board).unwrap();
-    forks::finish(&board.place, Generation(2), None, made.spec).unwrap();
+    forks::finish(&board.place, Generation(2), None, made.spec, OWNER).unwrap();
     fs::remove_dir_all(fork(&board, 1)).unwrap();
     assert!(matches!(run(&board), Err(VolumesError::NoParent { .. })));
-    assert!(
-        !board.place.unfinished(Generation(2)).exists(),
-        "nothing was begun"
-    );
+    assert!(!board.place.unfinished(Generation(2)).exists(), "nothing was begun");
 }
 
 #[test]
@@ -173,34 +131,22 @@ fn p2_an_unfinished_or_missing_parent_is_not_copied() {
     board.complete(1);
     board.reserve(2, Some(1));
     forks::unfinish(&board.place, Generation(1)).unwrap();
-    assert!(matches!(
-        run(&board),
-        Err(VolumesError::NoParent {
-            parent: Generation(1),
-            ..
-        })
-    ));
+    assert!(matches!(run(&board), Err(VolumesError::NoParent { parent: Generation(1), .. })));
     fs::remove_file(board.place.unfinished(Generation(1))).unwrap();
     fs::remove_dir_all(fork(&board, 1)).unwrap();
     symlink("/etc", fork(&board, 1)).unwrap();
-    assert!(
-        matches!(run(&board), Err(VolumesError::NoParent { .. })),
-        "a link is no fork"
-    );
+    assert!(matches!(run(&board), Err(VolumesError::NoParent { .. })), "a link is no fork");
 }
 
 #[test]
 fn keys_come_along_whether_the_new_specification_has_them_or_not() {
     let board = Board::new();
     let old = board.reserve_with(1, None, spec(&["/wallet", "/gone"], &[]));
-    forks::finish(&board.place, Generation(1), None, old.spec).unwrap();
+    forks::finish(&board.place, Generation(1), None, old.spec, OWNER).unwrap();
     fs::write(fork(&board, 1).join("gone/file"), "x").unwrap();
     board.reserve_with(2, Some(1), spec(&["/wallet", "/new"], &[]));
     run(&board).unwrap();
-    assert_eq!(
-        names(&fork(&board, 2)),
-        ["gone", "gone/file", "new", "wallet"]
-    );
+    assert_eq!(names(&fork(&board, 2)), ["gone", "gone/file", "new", "wallet"]);
 }
 
 #[test]
@@ -227,10 +173,7 @@ fn p10_links_in_the_state_are_copied_as_links_and_nothing_outside_is_read_or_wri
     run(&board).unwrap();
     let new = fork(&board, 2).join("wallet");
     for name in ["absolute", "relative", "folder", "self"] {
-        assert!(
-            fs::symlink_metadata(new.join(name)).unwrap().is_symlink(),
-            "{name}"
-        );
+        assert!(fs::symlink_metadata(new.join(name)).unwrap().is_symlink(), "{name}");
     }
     assert_eq!(fs::read_link(new.join("absolute")).unwrap(), secret);
     assert_eq!(dressing(&secret).2 & 0o7777, 0o600);
@@ -243,25 +186,13 @@ fn sockets_devices_and_mounts_are_left_out_with_a_note() {
     let _socket = UnixListener::bind(state.join("socket")).unwrap();
     let mode = rustix::fs::Mode::RWXU;
     let null = rustix::fs::makedev(1, 3);
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        state.join("null"),
-        FileType::CharacterDevice,
-        mode,
-        null,
-    )
-    .unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, state.join("null"), FileType::CharacterDevice, mode, null)
+        .unwrap();
     let disk = Scratch::disk(64 * 1024);
     fs::create_dir(state.join("mounted")).unwrap();
     let flags = nix::mount::MsFlags::MS_BIND;
-    nix::mount::mount(
-        Some(disk.path()),
-        &state.join("mounted"),
-        None::<&str>,
-        flags,
-        None::<&str>,
-    )
-    .unwrap();
+    nix::mount::mount(Some(disk.path()), &state.join("mounted"), None::<&str>, flags, None::<&str>)
+        .unwrap();
     fs::write(state.join("keys"), "x").unwrap();
     board.reserve(2, Some(1));
     let copied = run(&board);
@@ -305,10 +236,7 @@ fn p1_a_copy_that_meets_a_full_disk_gives_back_all_that_it_took() {
     assert!(error.is_disk_full(), "{error}");
     assert_eq!(names(&fork(&board, 2)), ["wallet"]);
     assert!(board.place.unfinished(Generation(2)).exists());
-    assert_eq!(
-        crate::volumes::space::free_bytes(board.outside()).unwrap(),
-        free
-    );
+    assert_eq!(crate::volumes::space::free_bytes(board.outside()).unwrap(), free);
     fs::remove_file(board.outside().join("other")).unwrap();
     run(&board).unwrap();
     assert_eq!(names(&fork(&board, 2).join("wallet")).len(), 10);

@@ -58,12 +58,7 @@ fn a_reserved_fork_is_empty_unfinished_and_has_all_folders_that_create_needs() {
 #[test]
 fn p1_reserving_can_be_cut_off_anywhere_and_done_again() {
     let board = Board::new();
-    for leftover in [
-        "state",
-        "state/7.unfinished",
-        "state/7/wallet",
-        "state/7.json",
-    ] {
+    for leftover in ["state", "state/7.unfinished", "state/7/wallet", "state/7.json"] {
         let path = board.place.folder().join(leftover);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         if leftover.contains('.') {
@@ -88,10 +83,7 @@ fn p2_what_lies_at_a_new_fork_is_set_aside_never_overwritten() {
         fs::write(keys, format!("precious {n}")).unwrap();
         board.reserve(7, None);
         let aside = board.place.beside_fork(Generation(7), &format!("old-{n}"));
-        assert_eq!(
-            fs::read_to_string(aside.join("wallet/keys")).unwrap(),
-            format!("precious {n}")
-        );
+        assert_eq!(fs::read_to_string(aside.join("wallet/keys")).unwrap(), format!("precious {n}"));
     }
     assert!(tree::is_bare(&board.place.fork(Generation(7))).unwrap());
     fs::remove_dir_all(board.place.fork(Generation(7))).unwrap();
@@ -128,7 +120,7 @@ fn a_fork_is_finished_marked_and_unfinished() {
     let board = Board::new();
     let made = board.reserve(7, None);
     let started = Some(StartedAt("2026-11-23T21:00:00.123456789Z".to_owned()));
-    finish(&board.place, Generation(7), started.clone(), made.spec).unwrap();
+    finish(&board.place, Generation(7), started.clone(), made.spec, OWNER).unwrap();
     let fork = listed(&board).remove(0);
     assert!(fork.is_complete());
     let written = fork.file.as_ref().unwrap();
@@ -137,6 +129,7 @@ fn a_fork_is_finished_marked_and_unfinished() {
     let mark = Mark::Failed {
         reason: Reason::new(Code::Exited, Class::Release, "it exited", "", Timestamp(5)),
         ran: true,
+        step: titania_core::status::StepName::Probation,
         word: None,
     };
     for mark in [mark, committed(3)] {
@@ -157,18 +150,9 @@ fn a_fork_that_a_container_ran_on_unfinished_is_set_aside_whole() {
     set_aside(&board.place, Generation(7)).unwrap();
     assert!(tree::is_bare(&board.place.fork(Generation(7))).unwrap());
     assert!(board.place.fork(Generation(7)).join("wallet").is_dir());
-    assert!(
-        board
-            .place
-            .beside_fork(Generation(7), "old-1")
-            .join("wallet/keys")
-            .exists()
-    );
+    assert!(board.place.beside_fork(Generation(7), "old-1").join("wallet/keys").exists());
     set_aside(&board.place, Generation(7)).unwrap();
-    assert!(
-        !board.place.beside_fork(Generation(7), "old-2").exists(),
-        "nothing was in it"
-    );
+    assert!(!board.place.beside_fork(Generation(7), "old-2").exists(), "nothing was in it");
 }
 
 #[test]
@@ -176,15 +160,9 @@ fn the_list_reads_what_it_can_and_ignores_what_is_no_fork() {
     let board = Board::new();
     board.complete(7);
     let state = board.place.state();
-    for name in [
-        "8.json",
-        "9.unfinished",
-        "007.json",
-        "x.json",
-        "10.json.new",
-        "11.old-1.json",
-        "-1",
-    ] {
+    for name in
+        ["8.json", "9.unfinished", "007.json", "x.json", "10.json.new", "11.old-1.json", "-1"]
+    {
         fs::write(state.join(name), "{\"schema\":1,\"gen").unwrap();
     }
     fs::create_dir(state.join("12")).unwrap();
@@ -213,7 +191,7 @@ fn the_list_reads_what_it_can_and_ignores_what_is_no_fork() {
 fn a_fork_is_owned_when_it_and_the_data_belong_to_the_owner_in_its_file() {
     let board = Board::new();
     let made = board.reserve_with(7, None, spec(&["/wallet"], &[data("/data")]));
-    finish(&board.place, Generation(7), None, made.spec).unwrap();
+    finish(&board.place, Generation(7), None, made.spec, OWNER).unwrap();
     let fork = board.place.fork(Generation(7));
     let give = |path: &Path, owner: Owner| {
         std::os::unix::fs::chown(path, Some(owner.uid), Some(owner.gid)).unwrap();
@@ -253,16 +231,7 @@ fn pruning_takes_forks_with_all_beside_them_and_leaves_the_file_of_the_highest()
     prune(&[5]);
     assert_eq!(
         names(&board.place.state()),
-        [
-            ".room",
-            "4",
-            "4.json",
-            "4.old-1",
-            "4.old-10",
-            "4/wallet",
-            "4/wallet/keys",
-            "5.json"
-        ]
+        [".room", "4", "4.json", "4.old-1", "4.old-10", "4/wallet", "4/wallet/keys", "5.json"]
     );
     assert!(listed(&board)[1].file.is_some() && !listed(&board)[1].is_complete());
     prune::prune_set_aside(&board.place, &Cancel::default()).unwrap();
@@ -325,10 +294,7 @@ fn the_size_counts_blocks_and_each_hard_linked_file_once() {
     let folder = board.complete(7);
     fs::write(folder.join("a"), vec![b'x'; 100_000]).unwrap();
     fs::hard_link(folder.join("a"), folder.join("b")).unwrap();
-    fs::File::create(folder.join("hole"))
-        .unwrap()
-        .set_len(1 << 30)
-        .unwrap();
+    fs::File::create(folder.join("hole")).unwrap().set_len(1 << 30).unwrap();
     let size = size::of_fork(&board.place, Generation(7), &Cancel::default()).unwrap();
     assert!((100_000..150_000).contains(&size.bytes), "{size:?}");
     assert_eq!((size.entries, size.is_more), (4, false));
@@ -343,10 +309,6 @@ fn apps_are_the_folders_of_the_root_that_are_names() {
     for name in ["tor", "Not An App", "lost+found", "a-g7"] {
         fs::create_dir(board.place.root().join(name)).unwrap();
     }
-    let apps: Vec<_> = apps(board.place.root())
-        .unwrap()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let apps: Vec<_> = apps(board.place.root()).unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(apps, ["tor", "wallet"]);
 }

@@ -62,12 +62,7 @@ fn a_line_of_fstab_or_a_unit_that_is_not_mounted_is_found_at_the_root_and_above_
     let memory = "[Mount]\nWhat=tmpfs\nWhere=/datafs\nType=tmpfs\n";
     for (case, fstab, units, want) in [
         ("nothing", "", vec![], None),
-        (
-            "fstab above",
-            "UUID=1 /datafs ext4 defaults 0 2\n",
-            vec![],
-            Some("/datafs fstab"),
-        ),
+        ("fstab above", "UUID=1 /datafs ext4 defaults 0 2\n", vec![], Some("/datafs fstab")),
         (
             "fstab, the root",
             "# c\n\n/dev/sda1\t/datafs/apps/\text4\n",
@@ -75,56 +70,18 @@ fn a_line_of_fstab_or_a_unit_that_is_not_mounted_is_found_at_the_root_and_above_
             Some("/datafs/apps fstab"),
         ),
         ("mounted", "/dev/vda / ext4 defaults 0 1\n", vec![], None),
-        (
-            "elsewhere",
-            "/dev/sdb1 /datafs/apps2 ext4\n/dev/sdc /data ext4\n",
-            vec![],
-            None,
-        ),
-        (
-            "below",
-            "/dev/sdb1 /datafs/apps/wallet ext4\n",
-            vec![],
-            None,
-        ),
+        ("elsewhere", "/dev/sdb1 /datafs/apps2 ext4\n/dev/sdc /data ext4\n", vec![], None),
+        ("below", "/dev/sdb1 /datafs/apps/wallet ext4\n", vec![], None),
         ("a comment", "#/dev/sda1 /datafs ext4\n", vec![], None),
-        (
-            "memory and swap",
-            "tmpfs /datafs tmpfs\n/dev/sdb none swap sw\n",
-            vec![],
-            None,
-        ),
-        (
-            "a unit",
-            "",
-            vec![("lib-units/datafs.mount", unit)],
-            Some("/datafs datafs.mount"),
-        ),
-        (
-            "spaces",
-            "",
-            vec![("etc-units/a.mount", auto)],
-            Some("/datafs/apps a.mount"),
-        ),
-        (
-            "a unit in memory",
-            "",
-            vec![("lib-units/datafs.mount", memory)],
-            None,
-        ),
-        (
-            "no mount unit",
-            "",
-            vec![("lib-units/datafs.service", unit)],
-            None,
-        ),
+        ("memory and swap", "tmpfs /datafs tmpfs\n/dev/sdb none swap sw\n", vec![], None),
+        ("a unit", "", vec![("lib-units/datafs.mount", unit)], Some("/datafs datafs.mount")),
+        ("spaces", "", vec![("etc-units/a.mount", auto)], Some("/datafs/apps a.mount")),
+        ("a unit in memory", "", vec![("lib-units/datafs.mount", memory)], None),
+        ("no mount unit", "", vec![("lib-units/datafs.service", unit)], None),
         (
             "masked",
             "",
-            vec![
-                ("lib-units/datafs.mount", unit),
-                ("etc-units/datafs.mount", "masked"),
-            ],
+            vec![("lib-units/datafs.mount", unit), ("etc-units/datafs.mount", "masked")],
             None,
         ),
     ] {
@@ -141,13 +98,7 @@ fn a_link_on_the_way_to_the_root_does_not_hide_the_mount() {
     let link = board.outside().join("link");
     std::os::unix::fs::symlink(&real, &link).unwrap();
     fs::write(&system.mountinfo, INFO).unwrap();
-    fs::write(
-        &system.fstab,
-        format!("/dev/sda1 {} ext4\n", real.display()),
-    )
-    .unwrap();
-    let found = unmounted_above(&system, &link.join("apps"))
-        .unwrap()
-        .unwrap();
+    fs::write(&system.fstab, format!("/dev/sda1 {} ext4\n", real.display())).unwrap();
+    let found = unmounted_above(&system, &link.join("apps")).unwrap().unwrap();
     assert_eq!(found.folder, real);
 }

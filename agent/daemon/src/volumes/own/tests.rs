@@ -7,21 +7,10 @@ use super::*;
 use crate::volumes::testing::{Board, OWNER, data, file, names, source, spec};
 use crate::volumes::{forks, tree};
 
-const OTHER: Owner = Owner {
-    uid: 4321,
-    gid: 8765,
-};
+const OTHER: Owner = Owner { uid: 4321, gid: 8765 };
 
 fn run_with(board: &Board, spec: &Spec, stubborn: &Stubborn) -> Owned {
-    own(
-        &board.place,
-        spec,
-        Generation(1),
-        OWNER,
-        stubborn,
-        &Cancel::default(),
-    )
-    .unwrap()
+    own(&board.place, spec, Generation(1), OWNER, stubborn, &Cancel::default()).unwrap()
 }
 
 fn run(board: &Board, spec: &Spec) -> Owned {
@@ -30,10 +19,7 @@ fn run(board: &Board, spec: &Spec) -> Owned {
 
 fn owner(path: &Path) -> Owner {
     let seen = fs::symlink_metadata(path).unwrap();
-    Owner {
-        uid: seen.uid(),
-        gid: seen.gid(),
-    }
+    Owner { uid: seen.uid(), gid: seen.gid() }
 }
 
 fn wallet() -> Spec {
@@ -51,40 +37,20 @@ fn p6_all_of_state_and_data_belongs_to_the_app_and_modes_stay() {
     board.reserve_with(1, None, spec.clone());
     fs::create_dir(top(&board).join("deep")).unwrap();
     fs::write(top(&board).join("deep/run"), "x").unwrap();
-    fs::set_permissions(
-        top(&board).join("deep/run"),
-        fs::Permissions::from_mode(0o4751),
-    )
-    .unwrap();
+    fs::set_permissions(top(&board).join("deep/run"), fs::Permissions::from_mode(0o4751)).unwrap();
     fs::write(board.place.data_volume("data").join("block"), "x").unwrap();
     symlink("deep", top(&board).join("link")).unwrap();
     let owned = run(&board, &spec);
-    assert_eq!(
-        (owned.changed, owned.notes.is_empty()),
-        (7, true),
-        "{owned:?}"
-    );
+    assert_eq!((owned.changed, owned.notes.is_empty()), (7, true), "{owned:?}");
     let app = board.place.folder();
     for name in names(&app) {
         let is_ours = matches!(name.as_str(), "state" | "data") || name.contains('.');
-        let want = if is_ours {
-            Owner { uid: 0, gid: 0 }
-        } else {
-            OWNER
-        };
+        let want = if is_ours { Owner { uid: 0, gid: 0 } } else { OWNER };
         assert_eq!(owner(&app.join(&name)), want, "{name}");
     }
     let mode = fs::metadata(top(&board).join("deep/run")).unwrap().mode();
-    assert_eq!(
-        mode & 0o7777,
-        0o751,
-        "a new owner takes the set-uid bit away"
-    );
-    assert_eq!(
-        run(&board, &spec),
-        Owned::default(),
-        "a second one does nothing"
-    );
+    assert_eq!(mode & 0o7777, 0o751, "a new owner takes the set-uid bit away");
+    assert_eq!(run(&board, &spec), Owned::default(), "a second one does nothing");
 }
 
 #[test]
@@ -113,14 +79,7 @@ fn p1_a_cancelled_walk_leaves_its_marker_and_is_made_again() {
     board.reserve(1, None);
     let cancel = Cancel::default();
     cancel.cancel();
-    let owned = own(
-        &board.place,
-        &wallet(),
-        Generation(1),
-        OWNER,
-        &Stubborn::default(),
-        &cancel,
-    );
+    let owned = own(&board.place, &wallet(), Generation(1), OWNER, &Stubborn::default(), &cancel);
     assert!(matches!(owned, Err(VolumesError::Cancelled)));
     assert!(board.place.beside_fork(Generation(1), OWNING).exists());
     run(&board, &wallet());
@@ -140,11 +99,7 @@ fn p10_links_in_a_volume_give_nothing_outside_away() {
     run(&board, &wallet());
     assert_eq!(owner(&outside), Owner { uid: 0, gid: 0 });
     assert_eq!(owner(&outside.join("shadow")), Owner { uid: 0, gid: 0 });
-    assert_eq!(
-        owner(&top(&board).join("file")),
-        OWNER,
-        "the link itself is the app's"
-    );
+    assert_eq!(owner(&top(&board).join("file")), OWNER, "the link itself is the app's");
     // The volume itself as a link: not walked, and told before the start.
     fs::remove_dir_all(top(&board)).unwrap();
     symlink(&outside, top(&board)).unwrap();
@@ -172,11 +127,7 @@ fn p10_a_file_with_a_name_outside_the_volume_is_not_given_away() {
     );
     let reason = owned.reason(OWNER, Timestamp(0)).unwrap();
     assert_eq!(reason.code, Code::NotOwned);
-    assert!(
-        reason
-            .message
-            .starts_with("not all could be given to 1234:5678: ")
-    );
+    assert!(reason.message.starts_with("not all could be given to 1234:5678: "));
 }
 
 #[test]
@@ -194,14 +145,7 @@ fn devices_and_mounts_inside_are_passed_pipes_and_sockets_are_given() {
     let inside = top(&board).join("mounted");
     fs::create_dir(&inside).unwrap();
     let flags = nix::mount::MsFlags::MS_BIND;
-    nix::mount::mount(
-        Some(disk.path()),
-        &inside,
-        None::<&str>,
-        flags,
-        None::<&str>,
-    )
-    .unwrap();
+    nix::mount::mount(Some(disk.path()), &inside, None::<&str>, flags, None::<&str>).unwrap();
     let owned = own(
         &board.place,
         &wallet(),
@@ -214,10 +158,7 @@ fn devices_and_mounts_inside_are_passed_pipes_and_sockets_are_given() {
     assert_eq!(owned.unwrap().notes.first.len(), 2);
     assert_eq!(owner(&null).uid, 0);
     assert_eq!(owner(&disk.path().join("theirs")).uid, 0);
-    assert_eq!(
-        (owner(&pipe), owner(&top(&board).join("socket"))),
-        (OWNER, OWNER)
-    );
+    assert_eq!((owner(&pipe), owner(&top(&board).join("socket"))), (OWNER, OWNER));
 }
 
 #[test]
@@ -228,21 +169,14 @@ fn what_is_below_the_limit_of_depth_is_a_note_and_the_rest_is_owned() {
     fs::write(top(&board).join("file"), "x").unwrap();
     let owned = run(&board, &wallet());
     assert_eq!(owner(&top(&board).join("file")), OWNER);
-    assert!(
-        owned.notes.first[0].ends_with("is too deep to be walked"),
-        "{owned:?}"
-    );
+    assert!(owned.notes.first[0].ends_with("is too deep to be walked"), "{owned:?}");
     assert!(owned.notes.first[0].chars().count() <= 350);
 }
 
 /// Sets or clears the immutable flag; false where the file system has none.
 fn immutable(path: &Path, is_on: bool) -> bool {
     let file = fs::File::open(path).unwrap();
-    let flags = if is_on {
-        IFlags::IMMUTABLE
-    } else {
-        IFlags::empty()
-    };
+    let flags = if is_on { IFlags::IMMUTABLE } else { IFlags::empty() };
     rustix::fs::ioctl_setflags(&file, flags).is_ok()
 }
 
@@ -253,10 +187,7 @@ fn p6_what_can_not_be_owned_is_a_warning_and_not_walked_for_ever() {
     let stuck = top(&board).join("stuck");
     fs::write(&stuck, "x").unwrap();
     fs::write(top(&board).join("zebra"), "x").unwrap();
-    assert!(
-        immutable(&stuck, true),
-        "these tests run on a disk with the immutable flag, as ext4"
-    );
+    assert!(immutable(&stuck, true), "these tests run on a disk with the immutable flag, as ext4");
     assert!(immutable(&top(&board), true));
     let stubborn = Stubborn::default();
     let owned = run_with(&board, &wallet(), &stubborn);
@@ -329,10 +260,7 @@ fn p2_data_goes_to_and_fro_with_the_uid_of_the_generation_that_is_started() {
 fn an_owner_that_is_none_is_refused() {
     let board = Board::new();
     board.reserve(1, None);
-    let nobody = Owner {
-        uid: u32::MAX,
-        gid: 1,
-    };
+    let nobody = Owner { uid: u32::MAX, gid: 1 };
     let owned = own(
         &board.place,
         &wallet(),

@@ -13,9 +13,7 @@ fn keys_are_paths_with_dashes_and_nothing_else_gets_one() {
     assert_eq!(key("/a b/ü").unwrap(), "a b-ü");
     assert!(key(&format!("/{}", "k".repeat(KEY_BYTES_MAX))).is_ok());
     let long = format!("/{}", "k".repeat(KEY_BYTES_MAX + 1));
-    for bad in [
-        "", "wallet", "/", "//", "/a//b", "/a/", "/..", "/a/../b", "/./a", "/a\0", &long,
-    ] {
+    for bad in ["", "wallet", "/", "//", "/a//b", "/a/", "/..", "/a/../b", "/./a", "/a\0", &long] {
         let error = key(bad).unwrap_err();
         assert_eq!(
             error.reason(titania_core::time::Timestamp(0)).code,
@@ -28,12 +26,7 @@ fn whole(board: &Board) -> Spec {
     let usb = source("/media", &board.outside().join("usb"));
     let mut spec = spec(&["/wallet", "/etc/app"], &[data("/data/.skycoin"), usb]);
     spec.definition.shape.mounts = vec![HostMount {
-        host: board
-            .outside()
-            .join("localtime")
-            .to_str()
-            .unwrap()
-            .to_owned(),
+        host: board.outside().join("localtime").to_str().unwrap().to_owned(),
         container: "/etc/localtime".to_owned(),
     }];
     spec
@@ -66,12 +59,7 @@ fn wrong(board: &Board, spec: &Spec) -> Vec<(String, Absence)> {
         Ok(()) => Vec::new(),
         Err(VolumesError::SourcesMissing(all)) => all
             .into_iter()
-            .map(|m| {
-                (
-                    m.path.file_name().unwrap().to_str().unwrap().to_owned(),
-                    m.why,
-                )
-            })
+            .map(|m| (m.path.file_name().unwrap().to_str().unwrap().to_owned(), m.why))
             .collect(),
         Err(other) => panic!("{other}"),
     }
@@ -141,11 +129,7 @@ fn p2_a_source_that_must_be_mounted_is_one() {
     let table = board.system().mountinfo;
     fs::write(&table, "1 1 0:1 / / rw - ext4 a rw\n").unwrap();
     assert_eq!(wrong(&board, &spec), [name("usb", Absence::NotMounted)]);
-    fs::write(
-        &table,
-        format!("1 1 0:1 / {} rw - ext4 a rw\n", usb.display()),
-    )
-    .unwrap();
+    fs::write(&table, format!("1 1 0:1 / {} rw - ext4 a rw\n", usb.display())).unwrap();
     assert_eq!(wrong(&board, &spec), []);
     fs::remove_file(&table).unwrap();
     assert_eq!(wrong(&board, &spec), [name("usb", Absence::NotMounted)]);
@@ -156,39 +140,19 @@ fn p2_a_source_that_must_be_mounted_is_one() {
 #[test]
 fn the_reason_names_each_source_and_what_to_do() {
     let board = Board::new();
-    let error = check(
-        &board.place,
-        &board.system(),
-        &whole(&board),
-        Generation(12),
-    )
-    .unwrap_err();
+    let error = check(&board.place, &board.system(), &whole(&board), Generation(12)).unwrap_err();
     let reason = error.reason(titania_core::time::Timestamp(0));
     assert_eq!(reason.code, titania_core::reason::Code::VolumesMissing);
     let usb = board.outside().join("usb").display().to_string();
-    assert!(
-        reason.message.contains(&format!("{usb} does not exist")),
-        "{}",
-        reason.message
-    );
-    assert!(
-        reason.hint.contains(&format!("make {usb}")),
-        "{}",
-        reason.hint
-    );
+    assert!(reason.message.contains(&format!("{usb} does not exist")), "{}", reason.message);
+    assert!(reason.hint.contains(&format!("make {usb}")), "{}", reason.hint);
 }
 
 #[test]
 fn host_numbers_are_the_containers_where_the_engine_maps_none() {
-    let owner = Owner {
-        uid: 1000,
-        gid: 100,
-    };
+    let owner = Owner { uid: 1000, gid: 100 };
     assert_eq!(host_owner(None, owner), Some(owner));
-    let mapped = Owner {
-        uid: 301_000,
-        gid: 300_100,
-    };
+    let mapped = Owner { uid: 301_000, gid: 300_100 };
     assert_eq!(host_owner(Some(300_000), owner), Some(mapped));
     assert_eq!(host_owner(Some(u32::MAX), owner), None);
 }

@@ -34,14 +34,7 @@ impl Case {
 
     fn settle(&self, state: Option<&str>, labelled: bool) -> RootState {
         let state = state.map(id);
-        settle(
-            &self.root,
-            &self.board.system(),
-            state.as_ref(),
-            labelled,
-            id(FRESH),
-        )
-        .unwrap()
+        settle(&self.root, &self.board.system(), state.as_ref(), labelled, id(FRESH)).unwrap()
     }
 
     fn why(&self, state: Option<&str>, labelled: bool) -> WhyMissing {
@@ -124,15 +117,8 @@ fn p2_no_new_board_where_containers_know_an_agent_or_a_mount_is_away() {
     fs::write(case.board.system().fstab, line).unwrap();
     assert!(matches!(case.why(None, false), WhyMissing::Unmounted(_)));
     assert!(!case.root.exists());
-    let message = case
-        .settle(None, false)
-        .reason(Timestamp(0))
-        .unwrap()
-        .message;
-    assert!(
-        message.contains("is to be mounted by") && message.contains("fstab"),
-        "{message}"
-    );
+    let message = case.settle(None, false).reason(Timestamp(0)).unwrap().message;
+    assert!(message.contains("is to be mounted by") && message.contains("fstab"), "{message}");
 }
 
 #[test]
@@ -140,13 +126,7 @@ fn adopt_takes_the_state_folders_id_else_the_containers_else_the_roots_else_a_ne
     for (case, state, containers, root, want) in [
         ("state", Some(ID), vec![OTHER], Some(OTHER), ID),
         ("containers", None, vec![OTHER], Some(ID), OTHER),
-        (
-            "containers and root agree",
-            None,
-            vec![OTHER, ID],
-            Some(ID),
-            ID,
-        ),
+        ("containers and root agree", None, vec![OTHER, ID], Some(ID), ID),
         ("root", None, vec![], Some(OTHER), OTHER),
         ("damaged root", None, vec![], Some("?"), FRESH),
         ("nothing", None, vec![], None, FRESH),
@@ -157,10 +137,6 @@ fn adopt_takes_the_state_folders_id_else_the_containers_else_the_roots_else_a_ne
         let got = adopt(&at.root, state.as_ref(), &containers, id(FRESH)).unwrap();
         assert_eq!(got, id(want), "{case}");
         assert_eq!(at.text(), Some(format!("{want}\n")), "{case}");
-        assert_eq!(
-            at.settle(Some(want), true),
-            RootState::Ready(id(want)),
-            "{case}"
-        );
+        assert_eq!(at.settle(Some(want), true), RootState::Ready(id(want)), "{case}");
     }
 }

@@ -15,19 +15,13 @@ fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
             tar::EntryType::Regular
         });
         header.set_size(text.len() as u64);
-        builder
-            .append_data(&mut header, name, text.as_bytes())
-            .unwrap();
+        builder.append_data(&mut header, name, text.as_bytes()).unwrap();
     }
     builder.into_inner().unwrap()
 }
 
 fn wallet() -> Vec<u8> {
-    archive(&[
-        ("wallet/", ""),
-        ("wallet/a/", ""),
-        ("wallet/a/default.toml", "x = 1"),
-    ])
+    archive(&[("wallet/", ""), ("wallet/a/", ""), ("wallet/a/default.toml", "x = 1")])
 }
 
 fn want(board: &Board, spec: &Spec, generation: u64) -> Vec<Seed> {
@@ -49,16 +43,8 @@ fn an_empty_volume_is_seeded_with_what_the_image_ships() {
     board.reserve_with(1, None, spec.clone());
     let seeds = want(&board, &spec, 1);
     assert_eq!(paths(&seeds), ["/wallet", "/var/data"]);
-    assert_eq!(
-        plant(&board, &seeds[0], &wallet()).unwrap(),
-        Vec::<String>::new()
-    );
-    plant(
-        &board,
-        &seeds[1],
-        &archive(&[("data/", ""), ("data/block", "0")]),
-    )
-    .unwrap();
+    assert_eq!(plant(&board, &seeds[0], &wallet()).unwrap(), Vec::<String>::new());
+    plant(&board, &seeds[1], &archive(&[("data/", ""), ("data/block", "0")])).unwrap();
     assert_eq!(
         names(&board.place.fork(Generation(1))),
         ["wallet", "wallet/a", "wallet/a/default.toml"]
@@ -74,19 +60,12 @@ fn p2_a_seed_cut_off_anywhere_leaves_the_volume_empty_and_wanting() {
     let board = Board::new();
     let spec = spec(&["/wallet"], &[data("/data")]);
     board.reserve_with(1, None, spec.clone());
-    let whole = archive(&[
-        ("data/", ""),
-        ("data/a", &"a".repeat(2000)),
-        ("data/b", "b"),
-    ]);
+    let whole = archive(&[("data/", ""), ("data/a", &"a".repeat(2000)), ("data/b", "b")]);
     let seeds = want(&board, &spec, 1);
     // Within the header of the first file, within its text, within the header of the second.
     for length in [700, 1500, 3700] {
         let error = plant(&board, &seeds[1], &whole[..length]).unwrap_err();
-        assert!(
-            matches!(error, VolumesError::BadSeed { .. }),
-            "cut at {length}: {error}"
-        );
+        assert!(matches!(error, VolumesError::BadSeed { .. }), "cut at {length}: {error}");
         assert_eq!(names(&board.place.data()), ["data"]);
         assert_eq!(want(&board, &spec, 1), seeds);
     }
@@ -162,10 +141,7 @@ async fn an_archive_flows_from_the_loop_to_the_disk_and_one_cut_off_is_known() {
     let (app, text) = (board.place.app().clone(), "x".repeat(3_000_000));
     let spec = std::sync::Arc::new(spec(&["/wallet"], &[]));
     board.reserve(1, None);
-    let seeds = volumes
-        .seeds(&app, spec.clone(), Generation(1))
-        .await
-        .unwrap();
+    let seeds = volumes.seeds(&app, spec.clone(), Generation(1)).await.unwrap();
     let whole = archive(&[("wallet/", ""), ("wallet/big", &text)]);
     for ends in [false, true] {
         let (feeder, stream) = pipe();
@@ -192,9 +168,6 @@ async fn an_archive_flows_from_the_loop_to_the_disk_and_one_cut_off_is_known() {
     let (feeder, stream) = pipe();
     drop(feeder);
     volumes.copy(&app, Generation(1)).await.unwrap();
-    let error = volumes
-        .seed(&app, seeds[0].clone(), Some(stream))
-        .await
-        .unwrap_err();
+    let error = volumes.seed(&app, seeds[0].clone(), Some(stream)).await.unwrap_err();
     assert!(matches!(error, VolumesError::BadSeed { .. }), "{error}");
 }

@@ -36,14 +36,8 @@ fn a_walk_meets_everything_once_and_follows_no_link() {
     fs::write(top.join("a/file"), "x").unwrap();
     symlink(&outside, top.join("a/out")).unwrap();
     symlink("..", top.join("a/b/up")).unwrap();
-    assert_eq!(
-        visited(&top).unwrap(),
-        ["a", "a/b", "a/b/up", "a/file", "a/out"]
-    );
-    assert!(
-        open_folder(&top.join("a/out")).is_err(),
-        "a link is no top either"
-    );
+    assert_eq!(visited(&top).unwrap(), ["a", "a/b", "a/b/up", "a/file", "a/out"]);
+    assert!(open_folder(&top.join("a/out")).is_err(), "a link is no top either");
 }
 
 #[test]
@@ -54,13 +48,7 @@ fn a_tree_at_the_limit_of_depth_is_walked_and_one_past_it_is_named() {
     let scratch = Scratch::new();
     deep(scratch.path(), DEPTH_MAX + 1);
     let error = visited(scratch.path()).unwrap_err();
-    assert!(matches!(
-        error,
-        VolumesError::TooDeep {
-            depth_max: DEPTH_MAX,
-            ..
-        }
-    ));
+    assert!(matches!(error, VolumesError::TooDeep { depth_max: DEPTH_MAX, .. }));
 }
 
 #[test]
@@ -93,14 +81,7 @@ fn removing_stops_before_a_disk_that_is_mounted_inside() {
     let inside = scratch.path().join("top/inside");
     fs::create_dir_all(&inside).unwrap();
     let flags = nix::mount::MsFlags::MS_BIND;
-    nix::mount::mount(
-        Some(disk.path()),
-        &inside,
-        None::<&str>,
-        flags,
-        None::<&str>,
-    )
-    .unwrap();
+    nix::mount::mount(Some(disk.path()), &inside, None::<&str>, flags, None::<&str>).unwrap();
     let removed = remove(&scratch.path().join("top"), &Cancel::default());
     nix::mount::umount2(&inside, nix::mount::MntFlags::MNT_DETACH).unwrap();
     assert!(removed.is_err());

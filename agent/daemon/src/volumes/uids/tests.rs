@@ -24,20 +24,12 @@ fn p6_an_app_keeps_its_uid_and_no_other_gets_it() {
 fn p6_what_the_system_uses_or_may_give_to_users_is_not_given_out() {
     let board = Board::new();
     let system = board.system();
-    fs::write(
-        &system.passwd[0],
-        "root:x:0:0::/:/bin/sh\nx:x:70000:1::/:\nbroken\n::-1\n",
-    )
-    .unwrap();
+    fs::write(&system.passwd[0], "root:x:0:0::/:/bin/sh\nx:x:70000:1::/:\nbroken\n::-1\n").unwrap();
     fs::write(&system.passwd[1], "users:x:70001:\n").unwrap();
     fs::write(&system.ranges[0], "pi:70002:10\nfar:100000:65536\nbad:1\n").unwrap();
     assert_eq!(assign(&board.place, &system).unwrap(), 70_012);
     fs::write(&system.passwd[0], "x:x:70012:1::/:\n").unwrap();
-    assert_eq!(
-        assign(&board.place, &system).unwrap(),
-        70_012,
-        "once given it stays"
-    );
+    assert_eq!(assign(&board.place, &system).unwrap(), 70_012, "once given it stays");
 }
 
 #[test]

@@ -70,10 +70,7 @@ impl Target {
         let result =
             Unpack::into(&self.volume(), "/var/wallet", &cancel)?.run(archive.end().as_slice());
         // Whatever it was, nothing beside the volume has changed.
-        assert_eq!(
-            fs::read(self.scratch.path().join("shadow")).unwrap(),
-            b"secret"
-        );
+        assert_eq!(fs::read(self.scratch.path().join("shadow")).unwrap(), b"secret");
         assert_eq!(fs::read_dir(self.scratch.path()).unwrap().count(), 2);
         result
     }
@@ -82,10 +79,7 @@ impl Target {
 #[test]
 fn names_are_taken_below_the_top_as_docker_and_podman_write_them() {
     for archive in [
-        Raw::new()
-            .folder("wallet/")
-            .folder("wallet/a/")
-            .file("wallet/a/b", "x"),
+        Raw::new().folder("wallet/").folder("wallet/a/").file("wallet/a/b", "x"),
         Raw::new().folder("wallet").file("./wallet//a/./b", "x"),
         Raw::new().folder("/").folder("/a").file("/a/b", "x"),
         Raw::new().folder("").file("a/b", "x"),
@@ -95,42 +89,22 @@ fn names_are_taken_below_the_top_as_docker_and_podman_write_them() {
         assert_eq!(names(&target.volume()), ["a", "a/b"]);
     }
     let target = Target::new();
-    target
-        .unpack(Raw::new().folder("/").file("/wallet/x", "1"))
-        .unwrap();
-    assert_eq!(
-        names(&target.volume()),
-        ["wallet", "wallet/x"],
-        "a folder of the same name inside"
-    );
+    target.unpack(Raw::new().folder("/").file("/wallet/x", "1")).unwrap();
+    assert_eq!(names(&target.volume()), ["wallet", "wallet/x"], "a folder of the same name inside");
 }
 
 #[test]
 fn p10_names_that_lead_out_are_refused() {
-    for name in [
-        "wallet/../../shadow",
-        "../shadow",
-        "..",
-        "wallet/a/../../..",
-        "/../shadow",
-    ] {
+    for name in ["wallet/../../shadow", "../shadow", "..", "wallet/a/../../..", "/../shadow"] {
         let target = Target::new();
         let error = target.unpack(Raw::new().file(name, "evil")).unwrap_err();
-        assert!(
-            matches!(error, VolumesError::BadSeed { .. }),
-            "{name}: {error}"
-        );
+        assert!(matches!(error, VolumesError::BadSeed { .. }), "{name}: {error}");
     }
     let target = Target::new();
     let absolute = target.scratch.path().join("shadow");
-    target
-        .unpack(Raw::new().file(absolute.to_str().unwrap(), "evil"))
-        .unwrap();
+    target.unpack(Raw::new().file(absolute.to_str().unwrap(), "evil")).unwrap();
     assert!(
-        target
-            .volume()
-            .join(absolute.strip_prefix("/").unwrap())
-            .exists(),
+        target.volume().join(absolute.strip_prefix("/").unwrap()).exists(),
         "taken as below the top"
     );
 }
@@ -139,29 +113,25 @@ fn p10_names_that_lead_out_are_refused() {
 fn p10_links_are_kept_but_nothing_is_written_through_them() {
     let target = Target::new();
     let out = target.scratch.path().display().to_string();
-    let archive = Raw::new()
-        .link(EntryType::Symlink, "wallet/out", &out)
-        .link(EntryType::Symlink, "wallet/relative", "../../etc/app.conf");
+    let archive = Raw::new().link(EntryType::Symlink, "wallet/out", &out).link(
+        EntryType::Symlink,
+        "wallet/relative",
+        "../../etc/app.conf",
+    );
     target.unpack(archive).unwrap();
     assert_eq!(
-        fs::read_link(target.volume().join("relative"))
-            .unwrap()
-            .to_str(),
+        fs::read_link(target.volume().join("relative")).unwrap().to_str(),
         Some("../../etc/app.conf")
     );
     for evil in [
-        Raw::new()
-            .link(EntryType::Symlink, "wallet/l", &out)
-            .file("wallet/l/shadow", "evil"),
-        Raw::new()
-            .link(EntryType::Symlink, "wallet/l", &out)
-            .folder("wallet/l/new"),
-        Raw::new()
-            .link(EntryType::Symlink, "wallet/l", &out)
-            .folder("wallet/l"),
-        Raw::new()
-            .link(EntryType::Symlink, "wallet/l", &format!("{out}/shadow"))
-            .link(EntryType::Link, "wallet/hard", "wallet/l"),
+        Raw::new().link(EntryType::Symlink, "wallet/l", &out).file("wallet/l/shadow", "evil"),
+        Raw::new().link(EntryType::Symlink, "wallet/l", &out).folder("wallet/l/new"),
+        Raw::new().link(EntryType::Symlink, "wallet/l", &out).folder("wallet/l"),
+        Raw::new().link(EntryType::Symlink, "wallet/l", &format!("{out}/shadow")).link(
+            EntryType::Link,
+            "wallet/hard",
+            "wallet/l",
+        ),
         Raw::new().link(EntryType::Symlink, "wallet/l", &out).link(
             EntryType::Link,
             "wallet/h",
@@ -169,26 +139,16 @@ fn p10_links_are_kept_but_nothing_is_written_through_them() {
         ),
         Raw::new().link(EntryType::Link, "wallet/h", "wallet/../../shadow"),
         Raw::new().link(EntryType::Link, "wallet/h", &format!("{out}/shadow")),
-        Raw::new()
-            .folder("wallet/d")
-            .link(EntryType::Link, "wallet/h", "wallet/d"),
+        Raw::new().folder("wallet/d").link(EntryType::Link, "wallet/h", "wallet/d"),
     ] {
-        assert!(matches!(
-            Target::new().unpack(evil),
-            Err(VolumesError::BadSeed { .. })
-        ));
+        assert!(matches!(Target::new().unpack(evil), Err(VolumesError::BadSeed { .. })));
     }
     // A later file takes the link's place instead of going through it.
     let target = Target::new();
-    let archive = Raw::new()
-        .link(EntryType::Symlink, "wallet/l", "../shadow")
-        .file("wallet/l", "mine");
+    let archive =
+        Raw::new().link(EntryType::Symlink, "wallet/l", "../shadow").file("wallet/l", "mine");
     target.unpack(archive).unwrap();
-    assert!(
-        fs::symlink_metadata(target.volume().join("l"))
-            .unwrap()
-            .is_file()
-    );
+    assert!(fs::symlink_metadata(target.volume().join("l")).unwrap().is_file());
 }
 
 #[test]
@@ -206,10 +166,7 @@ fn files_folders_hard_links_and_pipes_come_with_mode_and_time_but_no_set_uid_and
     assert_eq!(seen("su").mode() & 0o7777, 0o755);
     assert_eq!(seen("secret").mode() & 0o7777, 0o600);
     assert_eq!((seen("su").uid(), seen("su").mtime()), (0, 1_000_000));
-    assert_eq!(
-        (seen("twin").ino(), seen("twin").nlink()),
-        (seen("su").ino(), 2)
-    );
+    assert_eq!((seen("twin").ino(), seen("twin").nlink()), (seen("su").ino(), 2));
     assert!(names(&target.volume()).contains(&"pipe".to_owned()));
 }
 
@@ -224,10 +181,7 @@ fn devices_and_unknown_kinds_are_left_out_with_a_note_and_a_file_at_the_path_see
     let notes = target.unpack(archive).unwrap();
     assert_eq!(names(&target.volume()), ["good"]);
     assert_eq!(notes.first.len(), 3);
-    assert_eq!(
-        notes.first[0],
-        "wallet/null of /var/wallet was left out: it is a device"
-    );
+    assert_eq!(notes.first[0], "wallet/null of /var/wallet was left out: it is a device");
     for archive in [
         Raw::new().file("wallet", "I am a file"),
         Raw::new().link(EntryType::Symlink, "wallet", "/etc"),
@@ -247,20 +201,12 @@ fn long_names_of_gnu_and_pax_count() {
     let long = format!("wallet/{}/file", "n".repeat(150));
     let pax = |key: &str, value: &str| {
         let line = format!(" {key}={value}\n");
-        let length = (line.len()..)
-            .find(|n| n.to_string().len() + line.len() == *n)
-            .unwrap();
+        let length = (line.len()..).find(|n| n.to_string().len() + line.len() == *n).unwrap();
         format!("{length}{line}").into_bytes()
     };
     for archive in [
         Raw::new()
-            .add(
-                EntryType::GNULongName,
-                "././@LongLink",
-                0,
-                "",
-                format!("{long}\0").as_bytes(),
-            )
+            .add(EntryType::GNULongName, "././@LongLink", 0, "", format!("{long}\0").as_bytes())
             .file("wallet/short", "x"),
         Raw::new()
             .add(EntryType::XHeader, "pax", 0, "", &pax("path", &long))
@@ -274,13 +220,7 @@ fn long_names_of_gnu_and_pax_count() {
     }
     let target = Target::new();
     let archive = Raw::new()
-        .add(
-            EntryType::XHeader,
-            "pax",
-            0,
-            "",
-            &pax("linkpath", &"t".repeat(200)),
-        )
+        .add(EntryType::XHeader, "pax", 0, "", &pax("linkpath", &"t".repeat(200)))
         .link(EntryType::Symlink, "wallet/l", "short");
     target.unpack(archive).unwrap();
     assert_eq!(
@@ -293,19 +233,13 @@ fn long_names_of_gnu_and_pax_count() {
 fn p10_memory_bytes_entries_and_depth_are_bounded() {
     let name = |bytes: usize| vec![b'n'; bytes];
     let max = usize::try_from(EXTENSION_BYTES_MAX).unwrap();
-    let archive = Raw::new()
-        .add(EntryType::GNULongName, "x", 0, "", &name(max + 1))
-        .file("wallet/a", "");
-    assert!(matches!(
-        Target::new().unpack(archive),
-        Err(VolumesError::BadSeed { .. })
-    ));
+    let archive =
+        Raw::new().add(EntryType::GNULongName, "x", 0, "", &name(max + 1)).file("wallet/a", "");
+    assert!(matches!(Target::new().unpack(archive), Err(VolumesError::BadSeed { .. })));
 
     let deep = |n: usize| format!("/{}x", "d/".repeat(n - 1));
     let at = |n: usize| {
-        Raw::new()
-            .add(EntryType::GNULongName, "x", 0, "", deep(n).as_bytes())
-            .file("wallet/a", "")
+        Raw::new().add(EntryType::GNULongName, "x", 0, "", deep(n).as_bytes()).file("wallet/a", "")
     };
     Target::new().unpack(at(DEPTH_MAX)).unwrap();
     assert!(Target::new().unpack(at(DEPTH_MAX + 1)).is_err());
@@ -315,23 +249,16 @@ fn p10_memory_bytes_entries_and_depth_are_bounded() {
     header.set_size(SEED_BYTES_MAX + 1);
     header.set_cksum();
     claims.0[..512].copy_from_slice(header.as_bytes());
-    assert!(matches!(
-        Target::new().unpack(claims),
-        Err(VolumesError::SeedTooLarge { .. })
-    ));
+    assert!(matches!(Target::new().unpack(claims), Err(VolumesError::SeedTooLarge { .. })));
 
     let cancel = Cancel::default();
     let target = Target::new();
     let mut unpack = Unpack::into(&target.volume(), "/var/wallet", &cancel).unwrap();
     unpack.entries = SEED_ENTRIES_MAX - 1;
-    unpack
-        .run(Raw::new().file("wallet/a", "").end().as_slice())
-        .unwrap();
+    unpack.run(Raw::new().file("wallet/a", "").end().as_slice()).unwrap();
     let mut unpack = Unpack::into(&target.volume(), "/var/wallet", &cancel).unwrap();
     unpack.entries = SEED_ENTRIES_MAX;
-    let error = unpack
-        .run(Raw::new().file("wallet/b", "").end().as_slice())
-        .unwrap_err();
+    let error = unpack.run(Raw::new().file("wallet/b", "").end().as_slice()).unwrap_err();
     assert!(matches!(error, VolumesError::SeedTooLarge { .. }));
 }
 
@@ -344,14 +271,12 @@ fn garbage_is_refused_and_nothing_panics() {
         let mut broken = whole.clone();
         broken[place] ^= 0xff;
         // Either is well; neither panics, nor writes beside the volume.
-        let _either = Unpack::into(&target.volume(), "/var/wallet", &cancel)
-            .unwrap()
-            .run(broken.as_slice());
+        let _either =
+            Unpack::into(&target.volume(), "/var/wallet", &cancel).unwrap().run(broken.as_slice());
     }
     assert_eq!(fs::read_dir(target.scratch.path()).unwrap().count(), 2);
-    let noise: Vec<u8> = (0..5_000_u32)
-        .map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3])
-        .collect();
+    let noise: Vec<u8> =
+        (0..5_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
     let error = Unpack::into(&target.volume(), "/var/wallet", &cancel)
         .unwrap()
         .run(noise.as_slice())
