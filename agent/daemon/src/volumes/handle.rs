@@ -386,3 +386,6 @@ impl Volumes {
         self.long(move |cancel| prune::prune_set_aside(&place, cancel)).await
     }
 }
+
+#[cfg(test)]
+mod tests;
