@@ -177,9 +177,18 @@ impl Agent {
 
     /// Resident memory, in KiB.
     pub fn resident_kib(&self) -> u64 {
+        self.memory_kib("VmRSS:")
+    }
+
+    /// The most memory that was ever resident in this run, in KiB.
+    pub fn peak_kib(&self) -> u64 {
+        self.memory_kib("VmHWM:")
+    }
+
+    fn memory_kib(&self, key: &str) -> u64 {
         let id = self.pid().expect("the agent runs");
         let text = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-        let row = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let row = text.lines().find_map(|line| line.strip_prefix(key));
         row.and_then(|text| text.split_whitespace().next()?.parse().ok())
             .expect("the kernel counts memory")
     }

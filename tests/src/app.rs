@@ -25,6 +25,11 @@ impl<'b> App<'b> {
         Self { board, name: name.to_owned() }
     }
 
+    /// The board that it is on.
+    pub(crate) fn board(&self) -> &'b Board {
+        self.board
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -97,6 +102,13 @@ impl<'b> App<'b> {
         answer.well(path).text()
     }
 
+    /// A page that is JSON: `/id`, `/env`.
+    #[track_caller]
+    pub fn page_json(&self, path: &str) -> Value {
+        let text = self.page(path);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
+    }
+
     /// The version that its program says it is.
     pub fn version(&self) -> Option<String> {
         Some(self.get("/version").ok()?.text())
@@ -105,6 +117,11 @@ impl<'b> App<'b> {
     /// Folder of all its volumes.
     pub fn folder(&self) -> PathBuf {
         self.board.agent().volumes().join(&self.name)
+    }
+
+    /// Its record.
+    pub fn record(&self) -> PathBuf {
+        self.board.agent().state().join("apps").join(format!("{}.json", self.name))
     }
 
     /// A state folder of one fork; `key` as on disk (`/state` is `state`).
@@ -186,6 +203,17 @@ impl<'b> App<'b> {
     pub fn wait_outcome(&self, outcome: &str) -> Value {
         let status = self.wait(&format!("to end its update as {outcome}"), |app| {
             app["last"]["outcome"] == outcome && app["update"].is_null()
+        });
+        status["last"].clone()
+    }
+
+    /// Waits until the update to `generation` has ended as `outcome`; returns it.
+    #[track_caller]
+    pub fn wait_ended(&self, generation: u64, outcome: &str) -> Value {
+        let id = format!("{}-g{generation}", self.name);
+        let status = self.wait(&format!("{id} to end as {outcome}"), |app| {
+            let last = &app["last"];
+            app["update"].is_null() && last["id"] == id.as_str() && last["outcome"] == outcome
         });
         status["last"].clone()
     }

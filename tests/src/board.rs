@@ -195,6 +195,17 @@ impl Board {
         namespace::bind(source, target);
     }
 
+    /// Gives a file of the machine another content, seen by this board's programs only.
+    ///
+    /// # Panics
+    /// When the machine has no such file.
+    pub fn put_over(&self, path: &Path, text: &str) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let own = self.folder.join(format!("over-{name}"));
+        std::fs::write(&own, text).expect("a file on the board can be written");
+        namespace::bind(&own, path);
+    }
+
     /// Takes off what is mounted there.
     pub fn unmount(&self, target: &Path) {
         namespace::unmount(target);

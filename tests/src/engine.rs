@@ -205,6 +205,22 @@ impl Engine {
         (answer.status == 200).then(|| Container::new(answer.json()))
     }
 
+    /// What the engine did with containers and images since `since` (seconds since 1970), oldest
+    /// first: `start wallet-g2`, `pull …`.
+    pub fn acts(&self, since: u64) -> Vec<String> {
+        let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |passed| passed.as_secs());
+        let target = format!("/events?since={since}&until={now}");
+        let answer = self.api("GET", &target, &Value::Null).well("events").text();
+        let lines = answer.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let of_interest = lines.filter(|event| event["Type"] != "network");
+        let text = |event: &Value| {
+            let attributes = &event["Actor"]["Attributes"];
+            let action = event["Action"].as_str()?;
+            Some(format!("{action} {}", attributes["name"].as_str().unwrap_or_default()))
+        };
+        of_interest.filter_map(|event| text(&event)).collect()
+    }
+
     /// Images, as the API lists them.
     pub fn images(&self) -> Vec<Value> {
         let answer = self.api("GET", "/images/json?all=1", &Value::Null);

@@ -46,6 +46,14 @@ impl Tree {
         Self { entries }
     }
 
+    /// The same without one entry: a file that is expected to change.
+    #[must_use]
+    pub fn without(&self, path: &str) -> Self {
+        let mut entries = self.entries.clone();
+        entries.remove(Path::new(path));
+        Self { entries }
+    }
+
     /// Paths of all that is not a folder.
     pub fn files(&self) -> Vec<&Path> {
         let all = self.entries.iter();

@@ -93,3 +93,13 @@ pub struct Event {
     /// The same for a person, one line.
     pub text: String,
 }
+
+impl EventType {
+    /// The word as it stands in JSON.
+    pub fn word(self) -> String {
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|value| value.as_str().map(String::from))
+            .unwrap_or_default()
+    }
+}

@@ -65,6 +65,8 @@ pub enum Code {
     Dependency,
     NotOwned,
     UserChanged,
+    BrokerUnreachable,
+    BrokerDenied,
 }
 
 /// What went wrong, for a person and for a script.

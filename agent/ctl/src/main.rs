@@ -1,1 +1,60 @@
-fn main() {}
+//! agentctl: how an operator looks in and says what to do.
+//!
+//! Promise: what was asked for goes to stdout, everything else to stderr; the exit code tells scripts how it went:
+//! 0 well, 1 failed, 2 usage, 3 (of `status`) an app or the engine needs attention, 4 the agent is not reachable.
+//! Trusts: nothing that comes over the socket further than to show it; control characters never reach a terminal.
+
+mod arguments;
+mod check;
+mod client;
+mod history;
+mod show;
+mod status;
+mod verbs;
+mod view;
+mod words;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use client::Client;
+
+/// How a run ends; DESIGN §7.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Exit {
+    Well = 0,
+    Failed = 1,
+    Attention = 3,
+    Unreachable = 4,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse(); // ends with 2 where they are wrong
+    let client = Client::new(arguments.socket);
+    let ended = match arguments.command {
+        Command::Status { app, json } => status::run(&client, app.as_deref(), json),
+        Command::History { app, limit, json } => history::run(&client, app.as_deref(), limit, json),
+        Command::Check { config } => Ok(check::run(&config)),
+        verb => verbs::run(&client, verb),
+    };
+    let exit = ended.unwrap_or_else(|error| {
+        complain(&error.to_string());
+        error.exit()
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// Writes what was asked for. A reader that has gone (`| head`) is no failure.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes what went wrong.
+fn complain(text: &str) {
+    let mut out = std::io::stderr().lock();
+    let _ = writeln!(out, "{text}");
+}

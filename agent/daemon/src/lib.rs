@@ -1,6 +1,7 @@
 //! The shells around the core: each room does one kind of IO, and only `reconcile` knows them all.
 //!
-//! Arrows allowed: `reconcile` → every other room; `report` and `control` → the status document alone.
+//! Arrows allowed: `reconcile` → every other room; `report` and `control` → the status document alone;
+//! `volumes` → `store::durable`, the tree's one durable rename; `store` and `volumes` → `workers`, which knows none.
 
 pub mod board;
 pub mod control;
@@ -10,3 +11,7 @@ pub mod registry;
 pub mod report;
 pub mod store;
 pub mod volumes;
+pub mod workers;
+
+#[cfg(test)]
+mod scratch;

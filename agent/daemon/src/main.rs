@@ -1,1 +1,96 @@
-fn main() {}
+//! `agentd`: reads its files, tells systemd, and hands over to the loop.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use titania_agentd::board::files::{self, CONFIG};
+use titania_agentd::board::service::{self, Signals, Watchdog};
+use titania_agentd::board::{clock, logging};
+use titania_agentd::reconcile::{self, Ended, Setup};
+
+/// Wrong use, and files that are at fault (`--check-config`).
+const USAGE: u8 = 2;
+
+/// Keeps containerised apps alive and up to date.
+#[derive(Parser)]
+#[command(name = "agentd", version, about)]
+struct Arguments {
+    /// File of settings; drop-ins lie in agent.d beside it
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+
+    /// Check settings and definitions, print what is wrong, and end
+    #[arg(long)]
+    check_config: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.check_config {
+        return check(&arguments);
+    }
+    logging::start();
+    // Records, forks and the socket set their own modes; nothing is ever left open by accident.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o027));
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        log::warn!("another TLS provider was installed before");
+    }
+    match serve(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("agentd ends: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check(arguments: &Arguments) -> ExitCode {
+    let (faults, good) = files::check(&arguments.config, clock::wall());
+    for fault in &faults {
+        eprintln!("{}", titania_config::shown(fault));
+    }
+    if faults.is_empty() {
+        println!("{}: well, with {}", arguments.config.display(), some(good, "definition"));
+        ExitCode::SUCCESS
+    } else {
+        eprintln!("{}; {} without", some(faults.len(), "fault"), some(good, "definition"));
+        ExitCode::from(USAGE)
+    }
+}
+
+fn some(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn serve(arguments: &Arguments) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Name look-ups alone run there (DESIGN §8); each thread costs memory.
+        .max_blocking_threads(2)
+        .build()?;
+    let started_at = clock::wall();
+    let ended = tokio::task::LocalSet::new().block_on(&runtime, async {
+        let mut signals = Signals::catch()?;
+        loop {
+            let in_force = files::load(&arguments.config, clock::wall());
+            for fault in &in_force.errors {
+                log::error!("{}", titania_config::shown(fault));
+            }
+            let setup = Setup {
+                in_force,
+                watchdog: Watchdog::from_environment(),
+                signals: &mut signals,
+                started_at,
+            };
+            match reconcile::run(setup).await? {
+                Ended::Stopped => return Ok(()),
+                Ended::Anew => log::info!("settings can be used now: starting anew"),
+            }
+        }
+    });
+    service::stopping();
+    // A look-up that hangs in the C library must not hold up the end.
+    runtime.shutdown_background();
+    ended
+}

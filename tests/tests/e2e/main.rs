@@ -5,4 +5,24 @@
 
 mod harness_apps;
 mod harness_itself;
+mod p10_hostile;
+mod p1_agent_killed;
+mod p1_engine;
 mod p1_first_install;
+mod p1_hand;
+mod p1_record;
+mod p1_registry_down;
+mod p1_two_apps;
+mod p2_state;
+mod p2_volume_root;
+mod p3_update;
+mod p4_bad_release;
+mod p4_environment;
+mod p5_platform;
+mod p6_users;
+mod p7_declared;
+mod p8_definitions;
+mod p8_mqtt;
+mod p8_status;
+mod p9_idle;
+mod start;

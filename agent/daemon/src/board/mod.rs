@@ -1,1 +1,15 @@
-//! To be furnished.
+//! The board: clocks, identity, userland, disks, sensors, the service manager, and the files that a
+//! person writes.
+//!
+//! Promise: every call here is short and bounded; nothing is written. What a board does not have
+//! (a sensor, a serial number, systemd) is `None`, never an error.
+//! Trusts: the kernel's own files. Distrusts: configuration files, bounded in size and count.
+
+pub mod clock;
+pub mod disks;
+pub mod files;
+pub mod identity;
+pub mod logging;
+pub mod sensors;
+pub mod service;
+pub mod userland;

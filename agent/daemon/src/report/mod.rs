@@ -1,1 +1,158 @@
-//! To be furnished.
+//! Reporting: what happens on the board, told to an MQTT broker and to the journal (DESIGN §6).
+//!
+//! Promise: nothing here ever makes a caller wait for the broker; without one the agent works the same. A retained
+//! document is published when what it tells has changed and at no other time; events go out in order, one at a time,
+//! each until the broker has acknowledged it. What is kept for an absent broker is bounded, what is given up is counted.
+//! Trusts: the status document. Distrusts: the broker; what it sends can end the connection and do nothing else.
+
+mod backoff;
+mod connection;
+mod desk;
+pub mod journal;
+mod outbox;
+mod settings;
+mod tls;
+mod trouble;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use titania_core::event::Event;
+use titania_core::metrics::Metrics;
+use titania_core::reason::Reason;
+use titania_core::status::{MqttState, MqttStatus, Status};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+pub use settings::{Address, Backoff, MqttSettings};
+
+use connection::Patience;
+use desk::Desk;
+
+/// Longest wait for the broker when the agent ends: systemd would wait longer, a person at a terminal would not.
+pub const CLOSE_MAX: Duration = Duration::from_secs(2);
+
+/// The way to the broker. Clones share one connection. All calls but `close` return at once.
+#[derive(Clone)]
+pub struct Mqtt {
+    shared: Rc<Shared>,
+    task: Rc<Cell<Option<JoinHandle<()>>>>,
+}
+
+/// What the handle and the task share: one thread, no locks.
+struct Shared {
+    desk: RefCell<Desk>,
+    /// There may be something to send, or the end has come.
+    changed: Notify,
+    state: watch::Sender<MqttStatus>,
+}
+
+impl Shared {
+    fn new(prefix: String, state: MqttState) -> Rc<Self> {
+        let status = MqttStatus { state, ..MqttStatus::default() };
+        Rc::new(Self {
+            desk: RefCell::new(Desk::new(prefix)),
+            changed: Notify::new(),
+            state: watch::Sender::new(status),
+        })
+    }
+
+    /// Shows a change of the connection. A reason stays until a connection stands.
+    fn show(&self, state: MqttState, error: Option<Reason>) {
+        self.state.send_if_modified(|shown| {
+            let before = shown.clone();
+            shown.state = state;
+            match (state, error) {
+                (MqttState::Connected, _) => shown.error = None,
+                (_, Some(error)) => match &shown.error {
+                    Some(known) if known.same(&error) => {}
+                    _ => shown.error = Some(error),
+                },
+                (_, None) => {}
+            }
+            *shown != before
+        });
+    }
+
+    /// Shows how many events wait.
+    fn count(&self) {
+        let (queued, dropped) = {
+            let desk = self.desk.borrow();
+            (desk.outbox.queued(), desk.outbox.dropped())
+        };
+        self.state.send_if_modified(|shown| {
+            let is_news = (shown.queued, shown.dropped) != (queued, dropped);
+            (shown.queued, shown.dropped) = (queued, dropped);
+            is_news
+        });
+    }
+}
+
+impl Mqtt {
+    /// Starts the task that keeps the connection, on the `LocalSet` that is running. `metrics` is asked for figures
+    /// every `settings.metrics` while connected.
+    pub fn start(settings: MqttSettings, metrics: impl Fn() -> Metrics + 'static) -> Self {
+        let shared = Shared::new(settings.prefix.clone(), MqttState::Connecting);
+        let task = tokio::task::spawn_local(connection::keep(
+            shared.clone(),
+            settings,
+            Patience::default(),
+            metrics,
+        ));
+        Self { shared, task: Rc::new(Cell::new(Some(task))) }
+    }
+
+    /// No `[mqtt]`: takes everything, tells nobody, keeps nothing; its state is `disabled`.
+    pub fn disabled() -> Self {
+        Self {
+            shared: Shared::new(String::new(), MqttState::Disabled),
+            task: Rc::new(Cell::new(None)),
+        }
+    }
+
+    fn is_disabled(&self) -> bool {
+        self.shared.state.borrow().state == MqttState::Disabled
+    }
+
+    /// The status as it is now; what tells something new goes out. An app that is no longer in it was purged: its
+    /// retained document is emptied.
+    pub fn status(&self, status: Rc<Status>) {
+        if self.is_disabled() {
+            return;
+        }
+        self.shared.desk.borrow_mut().status(status);
+        self.shared.changed.notify_one();
+    }
+
+    /// One event, to be delivered at least once, in the order of the calls. Logging it is [`journal::log`]'s part.
+    pub fn event(&self, event: &Event) {
+        if self.is_disabled() {
+            return;
+        }
+        self.shared.desk.borrow_mut().outbox.push(event);
+        self.shared.count();
+        self.shared.changed.notify_one();
+    }
+
+    /// State of the connection, for the status document; a change wakes the receiver.
+    pub fn state(&self) -> watch::Receiver<MqttStatus> {
+        self.shared.state.subscribe()
+    }
+
+    /// Sends the events that wait, says `offline` and closes; gives up after [`CLOSE_MAX`]. For the end of the agent
+    /// and for changed settings. Whoever still holds a clone talks to nobody afterwards.
+    pub async fn close(self) {
+        let Some(mut task) = self.task.take() else {
+            return;
+        };
+        self.shared.desk.borrow_mut().close();
+        self.shared.changed.notify_one();
+        if tokio::time::timeout(CLOSE_MAX, &mut task).await.is_err() {
+            task.abort(); // the last will says `offline`
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Shows what the agent keeps running on this board, and tells it what to do.
+#[derive(Debug, Parser)]
+#[command(
+    name = "agentctl",
+    version,
+    after_help = "Exit codes: 0 well, 1 failed, 2 usage, 3 (status) an app is degraded, blocked or \
+                  unknown, or the engine is not ready, 4 the agent is not reachable."
+)]
+pub(crate) struct Arguments {
+    /// The agent's control socket
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        default_value = "/run/titania-agent/agent.sock"
+    )]
+    pub(crate) socket: PathBuf,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// What runs, since when, what comes next, what went wrong and what to do about it
+    Status {
+        /// One app, with more about it
+        app: Option<String>,
+        /// The whole document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask the registry at once, and take what is there
+    Update {
+        /// One app; all of them where none is named
+        app: Option<String>,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Go back to the previous release
+    Rollback {
+        /// Which app
+        app: String,
+        /// With the state as the previous release left it; today's is kept as a snapshot
+        #[arg(long, conflicts_with = "keep_state")]
+        old_state: bool,
+        /// With a copy of today's state
+        #[arg(long)]
+        keep_state: bool,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Forget that a release failed, and try it again
+    Retry {
+        /// Which app
+        app: String,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Stop an app and keep it stopped, over restarts of the board too
+    Stop {
+        /// Which app
+        app: String,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Start an app that was stopped
+    Start {
+        /// Which app
+        app: String,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Settle whose board this is, when state folder and volumes disagree
+    Adopt {
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// What updates there were and how they ended, newest first
+    History {
+        /// One app; all of them where none is named
+        app: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// The whole document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check the settings and all definitions, without the agent
+    Check {
+        /// The settings; agent.d and apps.d are looked for beside them
+        #[arg(long, value_name = "FILE", default_value = "/etc/titania-agent/agent.toml")]
+        config: PathBuf,
+    },
+}
+
+/// Whether to wait.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Wait {
+    /// Return as soon as the agent has taken it
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}

@@ -1,0 +1,108 @@
+//! The server: takes connections, counts them, and gives each its limits.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::Control;
+use super::peer::Peer;
+use super::routes::Routes;
+use super::stream::Hurried;
+
+/// Most connections at once.
+const CONNECTIONS_MAX: usize = 64;
+/// Most of one user, so that one who holds connections leaves room for the others.
+pub(super) const CONNECTIONS_OF_A_USER_MAX: usize = 16;
+/// Longest head of a request: the smallest buffer that hyper allows.
+pub(super) const HEAD_BYTES_MAX: usize = 8192;
+/// Most header lines.
+const HEADERS_MAX: usize = 32;
+/// Longest time for a head to come in.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+/// Longest time in which a peer reads nothing of what waits for it.
+const WRITE_TIME_MAX: Duration = Duration::from_secs(30);
+/// Pause when no connection can be taken, for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Connections by uid.
+type Count = Rc<RefCell<BTreeMap<u32, usize>>>;
+
+/// One place among the connections, given back when dropped.
+struct Place {
+    count: Count,
+    uid: u32,
+}
+
+impl Place {
+    fn take(count: &Count, uid: u32) -> Option<Self> {
+        let mut open = count.borrow_mut();
+        let all: usize = open.values().sum();
+        let own = open.get(&uid).copied().unwrap_or_default();
+        if all >= CONNECTIONS_MAX || own >= CONNECTIONS_OF_A_USER_MAX {
+            return None;
+        }
+        open.insert(uid, own + 1);
+        Some(Self { count: count.clone(), uid })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.count.borrow_mut();
+        match open.get_mut(&self.uid) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => {
+                open.remove(&self.uid);
+            }
+        }
+    }
+}
+
+/// Serves, on the `LocalSet` that is running, until the future is dropped.
+pub async fn serve(listener: UnixListener, control: Control) {
+    let routes = Rc::new(Routes::new(control));
+    let count = Count::default();
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                log::warn!("the control socket takes no connection: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Ok(credentials) = stream.peer_cred() else {
+            continue;
+        };
+        let peer = Peer { uid: credentials.uid(), gid: credentials.gid() };
+        // One too many is hung up on: to queue it would let it hold up the others.
+        if let Some(place) = Place::take(&count, peer.uid) {
+            tokio::task::spawn_local(connection(stream, peer, routes.clone(), place));
+        }
+    }
+}
+
+async fn connection(stream: UnixStream, peer: Peer, routes: Rc<Routes>, _place: Place) {
+    let stream = TokioIo::new(Hurried::new(stream, WRITE_TIME_MAX));
+    let service = service_fn(|request| {
+        let routes = routes.clone();
+        async move { Ok::<_, Infallible>(routes.answer(peer, request).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(stream, service)
+        .await;
+    if let Err(error) = served {
+        log::debug!("control connection of uid {}: {error}", peer.uid);
+    }
+}

@@ -1,0 +1,305 @@
+//! What the agent keeps in memory of one app.
+//!
+//! Promise: all of it may be lost at any instant: what must outlive a restart lies in the record and in the
+//! forks' marks. Nothing here is borrowed across an `await`.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use titania_core::definition::Definition;
+use titania_core::digest::Digest;
+use titania_core::fork::Fork;
+use titania_core::names::{AppName, Generation};
+use titania_core::outcome::StepTime;
+use titania_core::reason::{Code, Reason};
+use titania_core::record::Record;
+use titania_core::status::{AppStatus, Progress, Snapshot, StepName};
+use titania_core::step::Decision;
+use titania_core::time::{Millis, Moment};
+use titania_core::world::{Candidate, Evidence, RecordFrom, World};
+use tokio::sync::Notify;
+
+use super::requests::Taken;
+use crate::engine::Seen;
+
+/// So many restarts by the engine within [`CRASH_LOOP_SPAN`] are a crash loop (DESIGN §3.5).
+pub const CRASH_LOOP_EXITS: usize = 3;
+/// See [`CRASH_LOOP_EXITS`].
+pub const CRASH_LOOP_SPAN: Millis = Millis::seconds(600);
+
+/// One app.
+#[derive(Debug)]
+pub struct App {
+    /// Its name.
+    pub name: AppName,
+    /// Woken when something may have changed.
+    pub wake: Notify,
+    /// Told when a request waits: a download gives way to it.
+    pub asked: Notify,
+    /// What is known of it.
+    pub memory: RefCell<Memory>,
+}
+
+/// A definition in force.
+#[derive(Clone)]
+pub struct InForce {
+    /// The definition.
+    pub definition: Arc<Definition>,
+    /// Its hash.
+    pub hash: Digest,
+    /// Its file.
+    pub file: String,
+    /// Was its env file read with it?
+    pub has_env: bool,
+    /// What that holds. Values never leave the board.
+    pub env: BTreeMap<String, String>,
+}
+
+/// What is known of one app.
+#[derive(Debug)]
+pub struct Memory {
+    /// The definition in force; null when its file is gone, or was never good.
+    pub definition: Option<InForce>,
+    /// Its file as it lies there, good or bad; null when it is gone.
+    pub file: Option<String>,
+    /// Why the file as it is now does not count.
+    pub file_error: Option<Reason>,
+    /// The record, written through.
+    pub record: Record,
+    /// Where it came from.
+    pub record_from: RecordFrom,
+    /// Why this app as a whole is left alone: a record or fork of a newer agent.
+    pub untouchable: Option<Reason>,
+    /// What the track points at, as last heard.
+    pub candidate: Candidate,
+    /// A candidate that is too young, and when it is old enough.
+    pub young_until: Option<Moment>,
+    /// What this run did and saw.
+    pub evidence: Evidence,
+    /// How often each step failed in a row.
+    pub failures: BTreeMap<(Generation, StepName), u32>,
+    /// A write or a pruning that failed: no other is made before.
+    pub pause: Option<Pause>,
+    /// When the answer of the registry to "is it still there" is forgotten.
+    pub sought_until: Option<Moment>,
+    /// How often that was asked in vain.
+    pub sought_count: u32,
+    /// Since when the engine has not ended a container that it was told to stop.
+    pub stopping: Option<(String, Moment)>,
+    /// The last look at the world; null when it must be looked at afresh.
+    pub seen: Option<Look>,
+    /// When a look at shut gates, or at something that tells nobody of its change, is due.
+    pub look_again: Option<Moment>,
+    /// When the shut gate opens by itself, where that is known.
+    pub gate_opens: Option<Moment>,
+    /// Requests that were taken and not carried out yet.
+    pub requests: VecDeque<Taken>,
+    /// The world of the last round.
+    pub world: Option<World>,
+    /// What was decided of it.
+    pub decision: Option<Decision>,
+    /// Durations of the steps of the update under way.
+    pub steps: Vec<StepTime>,
+    /// How long the app has been down in the update under way.
+    pub down: Down,
+    /// Download under way.
+    pub progress: Option<Progress>,
+    /// Exits of its committed container, the newest last.
+    pub exits: VecDeque<Moment>,
+    /// What is odd but stops nothing, by code.
+    pub warnings: BTreeMap<Code, Reason>,
+    /// Kept forks, as last measured.
+    pub snapshots: Vec<Snapshot>,
+    /// Sizes of forks that no longer change.
+    pub sizes: BTreeMap<Generation, u64>,
+    /// Its part of the status document, as last made.
+    pub status: Option<AppStatus>,
+}
+
+/// A write that failed.
+#[derive(Clone, Debug)]
+pub struct Pause {
+    /// Why.
+    pub reason: Reason,
+    /// Until when.
+    pub until: Moment,
+    /// How often in a row.
+    pub count: u32,
+}
+
+/// A look at the world: what only rooms know.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// The app's containers.
+    pub containers: Vec<Seen>,
+    /// Its forks.
+    pub forks: Vec<Fork>,
+    /// Generations with an image of the agent's own tag.
+    pub images: Vec<Generation>,
+}
+
+/// How long an app has been down in the update under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Down {
+    since: Option<Moment>,
+    total: Option<Millis>,
+}
+
+impl Down {
+    /// It went down.
+    pub fn began(&mut self, now: Moment) {
+        self.since.get_or_insert(now);
+        self.total.get_or_insert(Millis(0));
+    }
+
+    /// It runs again.
+    pub fn ended(&mut self, now: Moment) {
+        if let (Some(since), Some(total)) = (self.since.take(), &mut self.total) {
+            total.0 = total.0.saturating_add(now.since(since).0);
+        }
+    }
+
+    /// All of it; null when this run of the agent did not see it.
+    pub fn total(&self, now: Moment) -> Option<Millis> {
+        let open = self.since.map_or(0, |since| now.since(since).0);
+        self.total.map(|total| Millis(total.0.saturating_add(open)))
+    }
+}
+
+// Without values of the environment: they never stand in a log.
+impl std::fmt::Debug for InForce {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InForce")
+            .field("hash", &self.hash)
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// An app of which nothing but its record is known yet.
+    pub fn new(name: AppName, record: Record, record_from: RecordFrom) -> Self {
+        Self {
+            name,
+            wake: Notify::new(),
+            asked: Notify::new(),
+            memory: RefCell::new(Memory::new(record, record_from)),
+        }
+    }
+
+    /// Something happened: the world is looked at afresh.
+    pub fn is_stale(&self) {
+        self.memory.borrow_mut().seen = None;
+        self.wake.notify_one();
+    }
+}
+
+impl Memory {
+    fn new(record: Record, record_from: RecordFrom) -> Self {
+        Self {
+            definition: None,
+            file: None,
+            file_error: None,
+            record,
+            record_from,
+            untouchable: None,
+            candidate: Candidate::Unknown,
+            young_until: None,
+            evidence: Evidence::default(),
+            failures: BTreeMap::new(),
+            pause: None,
+            sought_until: None,
+            sought_count: 0,
+            stopping: None,
+            seen: None,
+            look_again: None,
+            gate_opens: None,
+            requests: VecDeque::new(),
+            world: None,
+            decision: None,
+            steps: Vec::new(),
+            down: Down::default(),
+            progress: None,
+            exits: VecDeque::new(),
+            warnings: BTreeMap::new(),
+            snapshots: Vec::new(),
+            sizes: BTreeMap::new(),
+            status: None,
+        }
+    }
+
+    /// Notes a duration of a step; one that is made again adds up.
+    pub fn took(&mut self, step: StepName, ms: Millis) {
+        match self.steps.iter_mut().find(|time| time.step == step) {
+            Some(time) => time.ms.0 = time.ms.0.saturating_add(ms.0),
+            None => self.steps.push(StepTime { step, ms }),
+        }
+    }
+
+    /// Notes an exit that nobody asked for.
+    pub fn exited(&mut self, now: Moment) {
+        self.exits.push_back(now);
+        while self.exits.len() > CRASH_LOOP_EXITS {
+            self.exits.pop_front();
+        }
+    }
+
+    /// Whether it exits again and again.
+    pub fn is_crash_loop(&self, now: Moment) -> bool {
+        let recent = |at: &&Moment| now.since(**at) <= CRASH_LOOP_SPAN;
+        self.exits.iter().filter(recent).count() >= CRASH_LOOP_EXITS
+    }
+
+    /// The failure of a step is over.
+    pub fn forgive(&mut self, generation: Generation, step: StepName) {
+        self.failures.remove(&(generation, step));
+        self.evidence
+            .failed
+            .retain(|failure| (failure.generation, failure.step) != (generation, step));
+    }
+
+    /// Forgets all failures: an operator's `retry`, or another target.
+    pub fn forgive_all(&mut self) {
+        self.failures.clear();
+        self.evidence.failed.clear();
+        self.pause = None;
+        self.evidence.sought = None;
+        self.sought_until = None;
+        self.sought_count = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn down_time_adds_up_over_an_update_and_is_null_when_none_was_seen() {
+        let mut down = Down::default();
+        assert_eq!(down.total(Moment(5)), None);
+        down.ended(Moment(6));
+        assert_eq!(down.total(Moment(7)), None);
+        down.began(Moment(10));
+        down.began(Moment(15));
+        assert_eq!(down.total(Moment(20)), Some(Millis(10)));
+        down.ended(Moment(30));
+        assert_eq!(down.total(Moment(90)), Some(Millis(20)));
+        down.began(Moment(100));
+        down.ended(Moment(107));
+        assert_eq!(down.total(Moment(200)), Some(Millis(27)));
+    }
+
+    #[test]
+    fn three_exits_within_ten_minutes_are_a_crash_loop() {
+        let mut memory = Memory::new(Record::default(), RecordFrom::Nowhere);
+        let at = |minutes: u64| Moment(minutes * 60_000);
+        memory.exited(at(0));
+        memory.exited(at(1));
+        assert!(!memory.is_crash_loop(at(1)));
+        memory.exited(at(2));
+        assert!(memory.is_crash_loop(at(2)));
+        assert!(memory.is_crash_loop(at(10)));
+        assert!(!memory.is_crash_loop(at(11)));
+    }
+}

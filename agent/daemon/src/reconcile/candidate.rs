@@ -1,0 +1,106 @@
+//! What a registry's answer is for one app: a candidate that may be taken, or a reason why not.
+//!
+//! Pure: the answer, the definition and the current release in; a [`Candidate`] out.
+
+use std::sync::Arc;
+
+use titania_core::definition::{Definition, UserRule};
+use titania_core::digest::Digest;
+use titania_core::names::Owner;
+use titania_core::reason::{Class, Code, Reason};
+use titania_core::record::Committed;
+use titania_core::release::Release;
+use titania_core::spec::Spec;
+use titania_core::step::Refusal;
+use titania_core::time::{Millis, Timestamp};
+use titania_core::world::Candidate;
+
+/// What is looked at besides the release.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure<'a> {
+    /// The definition in force.
+    pub definition: &'a Definition,
+    /// Its hash.
+    pub hash: Digest,
+    /// The current release.
+    pub current: Option<&'a Committed>,
+    /// Wall clock.
+    pub at: Timestamp,
+}
+
+/// The candidate that `release` is, by the rules of the definition.
+pub fn judge(release: &Release, by: Measure<'_>) -> Candidate {
+    let update = &by.definition.update;
+    let older = by
+        .current
+        .filter(|_| !update.allow_downgrade)
+        .map(|current| &current.spec.release)
+        .filter(|current| release.is_older_than(current));
+    if let Some(current) = older {
+        return refused(release, by, downgrade(release, current, by.at));
+    }
+    Candidate::Known(Arc::new(spec(by.definition, by.hash, release, by.current)))
+}
+
+/// A candidate that must not be taken.
+pub fn refused(release: &Release, by: Measure<'_>, reason: Reason) -> Candidate {
+    Candidate::Refused(Box::new(Refusal { release: release.clone(), definition: by.hash, reason }))
+}
+
+/// How long a candidate still is too young; zero when it is old enough or does not say when it was made.
+pub fn is_young_for(release: &Release, definition: &Definition, at: Timestamp) -> Millis {
+    let Some(created) = release.created else {
+        return Millis(0);
+    };
+    let age = u64::try_from(at.0.saturating_sub(created.0)).unwrap_or(0);
+    Millis(definition.update.min_age.0.saturating_sub(age))
+}
+
+/// The specification of a release under a definition, before its image was inspected: the user is carried over
+/// from the current one under `auto` alone, which keeps it.
+pub fn spec(
+    definition: &Definition,
+    hash: Digest,
+    release: &Release,
+    current: Option<&Committed>,
+) -> Spec {
+    Spec {
+        definition: definition.clone(),
+        hash,
+        release: release.clone(),
+        user: kept_user(definition, current),
+        groups: Vec::new(),
+    }
+}
+
+/// The user that an app keeps: that of its current release, where the rule is and was `auto`.
+pub fn kept_user(definition: &Definition, current: Option<&Committed>) -> Option<Owner> {
+    let before = &current?.spec;
+    let auto = |rule: &UserRule| *rule == UserRule::Auto;
+    let is_kept = auto(&definition.shape.user)
+        && auto(&before.definition.shape.user)
+        && definition.shape.allow_root == before.definition.shape.allow_root;
+    before.user.filter(|_| is_kept)
+}
+
+fn downgrade(new: &Release, current: &Release, at: Timestamp) -> Reason {
+    let name = |release: &Release| {
+        let version = release.version.clone().or_else(|| release.tag.clone());
+        let created = release.created.map(|time| format!("made {time}"));
+        match (version, created) {
+            (Some(version), Some(created)) => format!("{version} ({created})"),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => release.config.map(|c| c.short()).unwrap_or_default(),
+        }
+    };
+    Reason::new(
+        Code::Downgrade,
+        Class::Config,
+        format!("{} is older than {}, which runs", name(new), name(current)),
+        "agentctl rollback goes back to the previous release; or set update.allow_downgrade = true",
+        at,
+    )
+}
+
+#[cfg(test)]
+mod tests;

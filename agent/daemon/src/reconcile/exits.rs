@@ -1,0 +1,171 @@
+//! How a container ended, as far as the engine's event stream showed it (DESIGN §3.5, "Blame").
+//!
+//! Promise: an exit is called the release's own only when its `die` came on a stream that never broke since the
+//! container's start, with no `kill` or `destroy` but the agent's. All else is ambiguous.
+//! Trusts nothing that inspect says of an end: after a crash of the engine an exit code means nothing.
+//! Pure: events in, answers out.
+
+use std::collections::BTreeMap;
+
+use titania_core::names::BootId;
+use titania_core::reason::Code;
+
+/// What was seen of one container since its last start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Watch {
+    /// Someone else's signal or removal came.
+    foreign: bool,
+    /// This run asked the engine to stop or remove it: signals from then on are its own.
+    own_stop: bool,
+    /// Out of memory, as the kernel told the engine.
+    out_of_memory: bool,
+    /// Exit code of its `die`.
+    died: Option<i64>,
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself.
+    Own {
+        /// Exit code.
+        code: i64,
+        /// Was it the memory limit?
+        out_of_memory: bool,
+    },
+    /// What can't be told apart.
+    Ambiguous(Code),
+}
+
+/// All that the event stream told, by container id.
+#[derive(Debug, Default)]
+pub struct Exits {
+    connected: bool,
+    watched: BTreeMap<String, Watch>,
+    /// Containers that somebody else stopped or removed, also before a stream began.
+    foreign: BTreeMap<String, ()>,
+}
+
+impl Exits {
+    /// The stream is open: what starts from now on is seen from its start.
+    pub fn connected(&mut self) {
+        self.connected = true;
+    }
+
+    /// The stream broke: nothing that runs now is seen to its end.
+    pub fn broke(&mut self) {
+        self.connected = false;
+        self.watched.clear();
+        self.foreign.clear();
+    }
+
+    /// A start was seen, or is about to be asked for.
+    pub fn started(&mut self, id: &str) {
+        self.foreign.remove(id);
+        if self.connected {
+            self.watched.insert(id.to_string(), Watch::default());
+        }
+    }
+
+    /// This run is about to stop or remove it.
+    pub fn own_stop(&mut self, id: &str) {
+        if let Some(watch) = self.watched.get_mut(id) {
+            watch.own_stop = true;
+        }
+    }
+
+    /// This run is about to remove it, down as it is.
+    pub fn own_removal(&mut self, id: &str) {
+        if self.connected {
+            self.watched.entry(id.to_string()).or_default().own_stop = true;
+        }
+    }
+
+    /// The engine refused its start: nothing will be told of it.
+    pub fn refused(&mut self, id: &str) {
+        self.watched.remove(id);
+    }
+
+    /// A signal was sent to it. Tells whether by somebody else.
+    pub fn killed(&mut self, id: &str) -> bool {
+        match self.watched.get_mut(id) {
+            Some(watch) if watch.own_stop => false,
+            Some(watch) => {
+                watch.foreign = true;
+                true
+            }
+            None => {
+                self.foreign.insert(id.to_string(), ());
+                true
+            }
+        }
+    }
+
+    /// The kernel killed a process of it for lack of memory.
+    pub fn out_of_memory(&mut self, id: &str) {
+        if let Some(watch) = self.watched.get_mut(id) {
+            watch.out_of_memory = true;
+        }
+    }
+
+    /// It ended.
+    pub fn died(&mut self, id: &str, code: i64) {
+        if let Some(watch) = self.watched.get_mut(id) {
+            watch.died = Some(code);
+        }
+    }
+
+    /// It was removed. Tells whether by somebody else.
+    pub fn destroyed(&mut self, id: &str) -> bool {
+        let own = self.watched.get(id).is_some_and(|watch| watch.own_stop);
+        self.watched.remove(id);
+        self.foreign.remove(id);
+        !own
+    }
+
+    /// Whether its `die` must still come: the stream is unbroken since its start, and told of no end yet.
+    ///
+    /// On some engines it comes after the container is seen stopped, on 26.1 after the answer to stop.
+    pub fn awaits_die(&self, id: &str) -> bool {
+        self.watched
+            .get(id)
+            .is_some_and(|watch| watch.died.is_none() && !watch.own_stop && !watch.foreign)
+    }
+
+    /// How it ended. `signals_seen` is false on an engine without `kill` events (Podman): there no exit is the release's own.
+    /// `began_in` is the boot in which its start was written down, where one was.
+    pub fn how(
+        &self,
+        id: &str,
+        signals_seen: bool,
+        boot: &BootId,
+        began_in: Option<&BootId>,
+    ) -> Ended {
+        if began_in.is_some_and(|began| began != boot) {
+            return Ended::Ambiguous(Code::BoardRestarted);
+        }
+        match self.watched.get(id) {
+            _ if !signals_seen => Ended::Ambiguous(Code::ExitUnseen),
+            Some(watch) if watch.foreign => Ended::Ambiguous(Code::StoppedOutside),
+            Some(Watch { died: Some(code), out_of_memory, .. }) => {
+                Ended::Own { code: *code, out_of_memory: *out_of_memory }
+            }
+            None if self.foreign.contains_key(id) => Ended::Ambiguous(Code::StoppedOutside),
+            _ => Ended::Ambiguous(Code::ExitUnseen),
+        }
+    }
+
+    /// Whether somebody, the agent or a person, asked for its end.
+    pub fn was_asked_for(&self, id: &str) -> bool {
+        self.watched.get(id).is_some_and(|watch| watch.own_stop || watch.foreign)
+    }
+
+    /// Forgets all containers but these.
+    pub fn keep(&mut self, alive: impl Fn(&str) -> bool) {
+        self.watched.retain(|id, _| alive(id));
+        self.foreign.retain(|id, ()| alive(id));
+    }
+}
+
+#[cfg(test)]
+mod tests;

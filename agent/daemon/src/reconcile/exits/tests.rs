@@ -1,0 +1,98 @@
+use super::*;
+
+#[derive(Clone, Copy, Debug)]
+enum Seen {
+    Up,
+    Broke,
+    Start,
+    OwnStop,
+    Kill,
+    Oom,
+    Die(i64),
+}
+use Seen::{Broke, Die, Kill, Oom, OwnStop, Start, Up};
+
+fn after(events: &[Seen]) -> Exits {
+    let mut exits = Exits::default();
+    for event in events {
+        match event {
+            Up => exits.connected(),
+            Broke => exits.broke(),
+            Start => exits.started("c"),
+            OwnStop => exits.own_stop("c"),
+            Kill => {
+                exits.killed("c");
+            }
+            Oom => exits.out_of_memory("c"),
+            Die(code) => exits.died("c", *code),
+        }
+    }
+    exits
+}
+
+const fn own(code: i64) -> Ended {
+    Ended::Own { code, out_of_memory: false }
+}
+
+#[test]
+fn p4_only_an_end_seen_from_its_start_is_the_release_s_own() {
+    let boot = BootId("b".into());
+    let unseen = || Ended::Ambiguous(Code::ExitUnseen);
+    let outside = || Ended::Ambiguous(Code::StoppedOutside);
+    for (events, want) in [
+        (&[Up, Start, Die(3)][..], own(3)),
+        (&[Up, Start, Die(0)], own(0)),
+        (&[Up, Start, Oom, Die(137)], Ended::Own { code: 137, out_of_memory: true }),
+        (&[Up, Start, Kill, Die(137)], outside()),
+        (&[Up, Start, Kill], outside()),
+        (&[Up, Start], unseen()),
+        (&[Start, Up, Die(3)], unseen()),
+        (&[Up, Start, Broke, Up, Die(3)], unseen()),
+        (&[Up, Start, Die(3), Broke], unseen()),
+        (&[Up, Start, Die(3), Broke, Up], unseen()),
+        (&[Up, Kill], outside()),
+        (&[Up, Kill, Broke], unseen()),
+        (&[], unseen()),
+        (&[Up, Start, OwnStop, Kill, Die(0)], own(0)),
+        (&[Up, Start, Kill, Die(137), Start, Die(1)], own(1)),
+    ] {
+        let exits = after(events);
+        assert_eq!(exits.how("c", true, &boot, Some(&boot)), want, "{events:?}");
+        assert_eq!(exits.how("c", true, &boot, None), want, "{events:?}");
+        assert_eq!(
+            exits.how("c", false, &boot, Some(&boot)),
+            unseen(),
+            "without kill events: {events:?}"
+        );
+        assert_eq!(
+            exits.how("c", true, &boot, Some(&BootId("a".into()))),
+            Ended::Ambiguous(Code::BoardRestarted),
+            "another boot: {events:?}"
+        );
+    }
+}
+
+#[test]
+fn a_die_is_awaited_only_on_an_unbroken_stream() {
+    for (events, want) in [
+        (&[Up, Start][..], true),
+        (&[Up, Start, Die(1)], false),
+        (&[Up, Start, OwnStop], false),
+        (&[Up, Start, Kill], false),
+        (&[Up, Start, Broke, Up], false),
+        (&[Start, Up], false),
+    ] {
+        assert_eq!(after(events).awaits_die("c"), want, "{events:?}");
+    }
+}
+
+#[test]
+fn a_hand_from_outside_is_told_from_the_agent_s_own() {
+    let mut exits = after(&[Up, Start]);
+    assert!(exits.killed("c"));
+    let mut exits = after(&[Up, Start, OwnStop]);
+    assert!(!exits.killed("c"));
+    assert!(!exits.destroyed("c"));
+    let mut exits = after(&[Up, Start]);
+    assert!(exits.destroyed("c"));
+}

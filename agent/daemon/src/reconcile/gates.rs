@@ -1,0 +1,347 @@
+//! Gates of a cutover (DESIGN §4, "wait"): window, hold, lock, dependencies, and all that the start will need.
+//!
+//! Promise: looked at only when a cutover is due, in one order, and the first that is shut is told with its
+//! figures. Gates hold back the stop of a running app, never a recovery.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::net::{AddressFamily, SocketType, bind, socket, sockopt};
+use titania_core::definition::{Port, Protocol};
+use titania_core::names::AppName;
+use titania_core::outcome::Trigger;
+use titania_core::reason::{Class, Code, Reason};
+use titania_core::record::{Hold, Intent};
+use titania_core::spec::Spec;
+use titania_core::status::{HealthState, WaitingFor};
+use titania_core::time::{Millis, Moment, Timestamp};
+use titania_core::world::World;
+
+use super::agent::Agent;
+use super::app::App;
+use crate::board::clock;
+use crate::volumes::VolumesError;
+
+/// Until a gate is looked at again that tells nobody when it opens.
+const LOOK_AGAIN: Millis = Millis::seconds(10);
+/// Longest wait until a window or hold is looked at again: wall clocks jump.
+const CLOCK_LOOK: Millis = Millis::seconds(15 * 60);
+
+/// A gate that is shut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// Why.
+    pub reason: Reason,
+    /// What is waited for.
+    pub waiting_for: WaitingFor,
+    /// When to look again; null: when something happens.
+    pub look_again: Option<Moment>,
+    /// When it opens by itself, where that is known.
+    pub opens: Option<Moment>,
+}
+
+fn shut(
+    code: Code,
+    class: Class,
+    message: impl Into<String>,
+    hint: impl Into<String>,
+    waiting_for: WaitingFor,
+) -> Gate {
+    Gate {
+        reason: Reason::new(code, class, message, hint, clock::wall()),
+        waiting_for,
+        look_again: Some(clock::moment().after(LOOK_AGAIN)),
+        opens: None,
+    }
+}
+
+/// The first shut gate, where a cutover is due: its container stands, inspected and compared, and `boots` is not written.
+pub async fn first_shut(agent: &Agent, app: &App, world: &World) -> Option<Gate> {
+    let intent = world.record.intent.as_ref()?;
+    let container = world.container(intent.generation)?;
+    let is_ready = world.evidence.compared.as_ref() == Some(&container.id)
+        && world.evidence.inspected.as_ref().is_some_and(|(g, _)| *g == intent.generation);
+    if intent.boots() > 0 || intent.verdict.is_some() || !is_ready {
+        return None;
+    }
+    let current = world.record.current.as_ref().map(|c| c.generation);
+    let runs = current.and_then(|g| world.container(g)).is_some_and(|c| c.is_up());
+    if current.is_some() && !runs {
+        return None; // a recovery, or this run has stopped it: no gate holds that back
+    }
+    if runs && let Some(gate) = not_now(agent, app, world, intent).await {
+        return Some(gate);
+    }
+    if let Some(gate) = dependencies(agent, &intent.spec.definition.after) {
+        return Some(gate);
+    }
+    if let Some(gate) = disk(agent, app, intent).await {
+        return Some(gate);
+    }
+    if let Some(gate) = sources(agent, app, intent).await {
+        return Some(gate);
+    }
+    devices(&intent.spec).or_else(|| {
+        let held = world.record.current.as_ref().filter(|_| runs);
+        let held = held.map(|c| c.spec.definition.shape.ports.as_slice()).unwrap_or_default();
+        ports(&intent.spec.definition.shape.ports, held)
+    })
+}
+
+/// Window, hold and the app's own lock: what holds back the stop of a running app.
+async fn not_now(agent: &Agent, app: &App, world: &World, intent: &Intent) -> Option<Gate> {
+    let is_asked_for = intent.trigger == Trigger::Operator;
+    let update = &intent.spec.definition.update;
+    if let Some(window) = update.window.filter(|_| !is_asked_for) {
+        if !clock::is_synced() {
+            let message = "the clock is not set yet, and update.window needs it";
+            return Some(shut(
+                Code::ClockUnsynced,
+                Class::Environment,
+                message,
+                "",
+                WaitingFor::Clock,
+            ));
+        }
+        let wait = window.opens_in(clock::of_day());
+        if wait.0 > 0 {
+            let time = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+            let message =
+                format!("the window opens at {}, until {}", time(window.from), time(window.to));
+            let mut gate = shut(Code::Operator, Class::Operator, message, "", WaitingFor::Window);
+            gate.look_again = Some(world.now.after(Millis(wait.0.min(CLOCK_LOOK.0))));
+            gate.opens = Some(world.now.after(wait));
+            return Some(gate);
+        }
+    }
+    if let Some(hold) = world.record.hold.as_ref().filter(|_| !is_asked_for)
+        && let Some(wait) = held_for(hold, world.at)
+    {
+        let message = format!("{} holds it: {}", hold.by, hold.reason);
+        let mut gate = shut(Code::Operator, Class::Operator, message, "", WaitingFor::Hold);
+        gate.look_again = wait.map(|wait| world.now.after(Millis(wait.0.min(CLOCK_LOOK.0))));
+        gate.opens = wait.map(|wait| world.now.after(wait));
+        return Some(gate);
+    }
+    let current = world.record.current.as_ref()?;
+    match agent.volumes.is_locked(&app.name, current.spec.clone(), current.generation).await {
+        Ok(false) => None,
+        Ok(true) => {
+            let message = "the app holds its update.lock";
+            Some(shut(Code::Operator, Class::Operator, message, "", WaitingFor::Lock))
+        }
+        Err(error) => Some(of_volumes(&error)),
+    }
+}
+
+/// Whether a hold is in force, and for how long; null inside: until it is cleared.
+pub fn held_for(hold: &Hold, at: Timestamp) -> Option<Option<Millis>> {
+    match hold.until {
+        None => Some(None),
+        Some(until) if until > at => {
+            let wait = u64::try_from(until.0.saturating_sub(at.0)).unwrap_or(0);
+            Some(Some(Millis(wait)))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Apps that must be healthy before.
+fn dependencies(agent: &Agent, after: &[AppName]) -> Option<Gate> {
+    let name = after.iter().find(|name| !is_healthy(agent, name))?;
+    let message = format!("{name}, which it comes after, is not healthy");
+    let hint = format!("agentctl status {name}");
+    let mut gate =
+        shut(Code::Dependency, Class::Environment, message, hint, WaitingFor::Dependency);
+    gate.look_again = None; // a change of its health wakes those that come after it
+    Some(gate)
+}
+
+fn is_healthy(agent: &Agent, name: &AppName) -> bool {
+    agent.app(name).is_some_and(|app| {
+        let memory = app.memory.borrow();
+        memory.status.as_ref().is_some_and(|status| status.health == HealthState::Healthy)
+    })
+}
+
+/// What holds back a start after the board's or the engine's return: those that it comes after, each at most its `deadline`.
+pub fn dependency(agent: &Agent, app: &App, world: &World) -> Option<Reason> {
+    let current = world.record.current.as_ref()?;
+    if world.wanted_generation() != Some(current.generation)
+        || world.container(current.generation).is_some_and(|c| c.is_up())
+    {
+        return None;
+    }
+    let back_at = agent.shared.borrow().back_at;
+    let after = match &app.memory.borrow().definition {
+        Some(force) => force.definition.after.clone(),
+        None => current.spec.definition.after.clone(),
+    };
+    let mut late = None;
+    for name in after.iter().filter(|name| !is_healthy(agent, name)) {
+        let deadline = deadline(agent, name);
+        let until = back_at.after(deadline);
+        let message = format!("{name}, which it comes after, is not healthy");
+        let hint = format!("agentctl status {name}");
+        let reason =
+            Reason::new(Code::Dependency, Class::Environment, message, hint, clock::wall());
+        if world.now < until {
+            let mut memory = app.memory.borrow_mut();
+            memory.look_again = Some(memory.look_again.map_or(until, |at| at.min(until)));
+            return Some(reason);
+        }
+        late = Some(reason);
+    }
+    let mut memory = app.memory.borrow_mut();
+    match late {
+        Some(reason) => memory.warnings.insert(Code::Dependency, reason),
+        None => memory.warnings.remove(&Code::Dependency),
+    };
+    None
+}
+
+fn deadline(agent: &Agent, name: &AppName) -> Millis {
+    agent.app(name).map_or(Millis(0), |app| {
+        let memory = app.memory.borrow();
+        let force = memory.definition.as_ref();
+        force.map_or(Millis(0), |force| force.definition.health.deadline)
+    })
+}
+
+/// Room for the copy of the state, and beside it the reserve.
+async fn disk(agent: &Agent, app: &App, intent: &Intent) -> Option<Gate> {
+    let settings = agent.settings();
+    let size = match intent.parent.filter(|_| !intent.old_state) {
+        Some(parent) => match agent.volumes.size(&app.name, parent).await {
+            Ok(size) => size.bytes,
+            Err(error) => return Some(of_volumes(&error)),
+        },
+        None => 0,
+    };
+    if size > settings.disk.fork_limit {
+        return Some(too_large(size, settings.disk.fork_limit));
+    }
+    let root = agent.volumes.root().to_owned();
+    let free = match agent.volumes.free_bytes(root.clone()).await {
+        Ok(free) => free,
+        Err(error) => return Some(of_volumes(&error)),
+    };
+    let needed = size.saturating_add(settings.disk.reserve);
+    (free < needed).then(|| disk_low(&root, needed, free))
+}
+
+/// The state is larger than a fork may be.
+pub fn too_large(size: u64, limit: u64) -> Gate {
+    let message = format!("its state has {}, a fork may have {}", bytes(size), bytes(limit));
+    let hint = "move what need not go back into data, or raise disk.fork_limit in agent.toml";
+    shut(Code::ForkTooLarge, Class::Environment, message, hint, WaitingFor::Disk)
+}
+
+/// The disk of `path` has too little room.
+pub fn disk_low(path: &Path, needed: u64, free: u64) -> Gate {
+    let message = format!("{} needs {} free, {} are", path.display(), bytes(needed), bytes(free));
+    let hint = format!("make room on the disk of {}", path.display());
+    shut(Code::DiskLow, Class::Environment, message, hint, WaitingFor::Disk)
+}
+
+/// Bytes as a person reads them.
+pub fn bytes(count: u64) -> String {
+    let mebibytes = count.div_ceil(1024 * 1024);
+    if count < 1024 * 1024 {
+        format!("{} KiB", count.div_ceil(1024))
+    } else if mebibytes < 10 * 1024 {
+        format!("{mebibytes} MiB")
+    } else {
+        format!("{} GiB", mebibytes / 1024)
+    }
+}
+
+async fn sources(agent: &Agent, app: &App, intent: &Intent) -> Option<Gate> {
+    let checked = agent.volumes.check(&app.name, Arc::clone(&intent.spec), intent.generation).await;
+    checked.err().map(|error| of_volumes(&error))
+}
+
+fn of_volumes(error: &VolumesError) -> Gate {
+    Gate {
+        reason: error.reason(clock::wall()),
+        waiting_for: if error.is_disk_full() { WaitingFor::Disk } else { WaitingFor::Volumes },
+        look_again: Some(clock::moment().after(LOOK_AGAIN)),
+        opens: None,
+    }
+}
+
+fn devices(spec: &Spec) -> Option<Gate> {
+    let device = spec.definition.shape.devices.iter().find(|path| !Path::new(path).exists())?;
+    let message = format!("{device} is not there");
+    let hint = "plug the device in, load its driver, or take it out of the definition";
+    Some(shut(Code::DeviceMissing, Class::Environment, message, hint, WaitingFor::Device))
+}
+
+/// A port that somebody else has. `held`: those that the app's own running container has.
+fn ports(wanted: &[Port], held: &[Port]) -> Option<Gate> {
+    let is_held = |port: &Port| {
+        held.iter().any(|own| {
+            let same_address = own.address == port.address || own.address.is_empty();
+            own.host == port.host && own.protocol == port.protocol && same_address
+        })
+    };
+    let taken = wanted.iter().filter(|port| !is_held(port)).find_map(|port| {
+        let error = addresses(port)
+            .into_iter()
+            .find_map(|address| try_port(address, port.protocol).err())?;
+        Some((port, error))
+    });
+    let (port, error) = taken?;
+    let message = format!("port {} of the board can't be had: {error}", shown(port));
+    let hint = "find who has it: ss -lntup; or publish another one in the definition";
+    Some(shut(Code::PortInUse, Class::Environment, message, hint, WaitingFor::Port))
+}
+
+fn shown(port: &Port) -> String {
+    if port.address.is_empty() {
+        format!("{}/{}", port.host, port.protocol)
+    } else {
+        format!("{}:{}/{}", port.address, port.host, port.protocol)
+    }
+}
+
+fn addresses(port: &Port) -> Vec<SocketAddr> {
+    let at = |ip: IpAddr| SocketAddr::new(ip, port.host);
+    if port.address.is_empty() {
+        return vec![at(Ipv4Addr::UNSPECIFIED.into()), at(Ipv6Addr::UNSPECIFIED.into())];
+    }
+    let bare = port.address.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().map(at).into_iter().collect()
+}
+
+/// Binds and lets go, without ever listening: no client of another can end up here.
+fn try_port(address: SocketAddr, protocol: Protocol) -> io::Result<()> {
+    let kind = match protocol {
+        Protocol::Tcp => SocketType::STREAM,
+        Protocol::Udp => SocketType::DGRAM,
+        Protocol::Sctp => return Ok(()), // few kernels have it; its start tells
+    };
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let Ok(socket) = socket(family, kind, None) else {
+        return Ok(()); // a board without IPv6
+    };
+    if protocol == Protocol::Tcp {
+        sockopt::set_socket_reuseaddr(&socket, true)?; // as dockerd: what only lingers is no owner
+    }
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    match bind(&socket, &address) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::ADDRNOTAVAIL) if address.ip().is_unspecified() => Ok(()),
+        Err(errno @ (rustix::io::Errno::ADDRINUSE | rustix::io::Errno::ADDRNOTAVAIL)) => {
+            Err(errno.into())
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

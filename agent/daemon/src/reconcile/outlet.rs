@@ -1,0 +1,145 @@
+//! Where events and the status document go: the journal, the broker, the control socket.
+//!
+//! Promise: telling never waits. An event gets its number on disk before it leaves the process.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use titania_core::event::Event;
+use titania_core::names::{AppName, BootId};
+use titania_core::status::{MqttStatus, Status};
+use titania_core::time::Timestamp;
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::news::Told;
+use crate::board::clock;
+use crate::control::EventRing;
+use crate::report::{Mqtt, journal};
+use crate::store::Store;
+
+/// Something to tell, and when it happened.
+struct Pending {
+    app: Option<AppName>,
+    told: Told,
+    at: Timestamp,
+    is_synced: bool,
+}
+
+/// The way out.
+pub struct Outlet {
+    board: String,
+    boot: BootId,
+    events: mpsc::UnboundedSender<Pending>,
+    /// The status document must be made anew.
+    pub changed: Notify,
+    mqtt: RefCell<Mqtt>,
+    /// Newest events, for the control socket.
+    pub ring: EventRing,
+    status: watch::Sender<Rc<Status>>,
+}
+
+/// The other end of [`Outlet`], for [`pump`].
+pub struct Queue(mpsc::UnboundedReceiver<Pending>);
+
+impl Outlet {
+    /// An outlet of this board in this boot; `status` is shown until the first document is made.
+    pub fn new(board: String, boot: BootId, mqtt: Mqtt, status: Status) -> (Self, Queue) {
+        let (events, queue) = mpsc::unbounded_channel();
+        let outlet = Self {
+            board,
+            boot,
+            events,
+            changed: Notify::new(),
+            mqtt: RefCell::new(mqtt),
+            ring: EventRing::new(),
+            status: watch::Sender::new(Rc::new(status)),
+        };
+        (outlet, Queue(queue))
+    }
+
+    /// Tells an event.
+    pub fn tell(&self, app: Option<&AppName>, told: Told) {
+        let pending =
+            Pending { app: app.cloned(), told, at: clock::wall(), is_synced: clock::is_synced() };
+        // The queue ends with the agent alone.
+        let _ended = self.events.send(pending);
+    }
+
+    /// The status document must be made anew.
+    pub fn changed(&self) {
+        self.changed.notify_one();
+    }
+
+    /// The status document as it is now.
+    pub fn show(&self, status: Rc<Status>) {
+        self.mqtt.borrow().status(Rc::clone(&status));
+        self.status.send_replace(status);
+    }
+
+    /// For the control socket.
+    pub fn status(&self) -> watch::Receiver<Rc<Status>> {
+        self.status.subscribe()
+    }
+
+    /// State of the connection to the broker.
+    pub fn mqtt_status(&self) -> MqttStatus {
+        self.mqtt.borrow().state().borrow().clone()
+    }
+
+    /// Changes of that state.
+    pub fn mqtt_changes(&self) -> watch::Receiver<MqttStatus> {
+        self.mqtt.borrow().state()
+    }
+
+    /// Another broker, or other settings of it.
+    pub fn set_mqtt(&self, mqtt: Mqtt) -> Mqtt {
+        self.mqtt.replace(mqtt)
+    }
+
+    /// The connection to the broker.
+    pub fn mqtt(&self) -> Mqtt {
+        self.mqtt.borrow().clone()
+    }
+}
+
+/// Numbers events and sends them out, in order.
+pub async fn pump(outlet: Rc<Outlet>, queue: Queue, store: Store) {
+    let Queue(mut queue) = queue;
+    let mut sequence = None;
+    while let Some(pending) = queue.recv().await {
+        if sequence.is_none() {
+            sequence = match store.sequence(clock::wall()).await {
+                Ok(opened) => Some(opened),
+                Err(error) => {
+                    log::warn!("numbers of events: {error}");
+                    None
+                }
+            };
+        }
+        let seq = match &mut sequence {
+            Some(sequence) => sequence.next(clock::wall()).await.ok(),
+            None => None,
+        };
+        let event = Event {
+            schema: 1,
+            board: outlet.board.clone(),
+            seq: seq.unwrap_or(0),
+            boot_id: outlet.boot.clone(),
+            at: pending.at,
+            clock_synced: pending.is_synced,
+            app: pending.app,
+            kind: pending.told.kind,
+            level: pending.told.level,
+            reason: pending.told.reason,
+            release: pending.told.release,
+            update: pending.told.update,
+            text: pending.told.text,
+        };
+        journal::log(&event);
+        // Without a number of its own an event would be taken for another: the journal alone has it.
+        if seq.is_some() {
+            outlet.ring.push(&event);
+            outlet.mqtt().event(&event);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Fetch and seek: the image comes to the board by the digest of its manifest, under the agent's own tag.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use titania_core::names::Generation;
+use titania_core::reason::{Class, Code};
+use titania_core::reference::{Reference, Repository};
+use titania_core::release::Release;
+use titania_core::spec::Spec;
+use titania_core::status::Progress;
+use titania_core::time::Millis;
+
+use super::super::fault::Fault;
+use super::super::{backoff, gates, polls, publish};
+use super::Act;
+use crate::board::clock;
+use crate::engine::{EngineError, ImageFacts, Pull, Refusal};
+use crate::registry;
+
+/// Between two looks at the disk while a download runs.
+const DISK_LOOK: Duration = Duration::from_secs(2);
+
+impl Act<'_> {
+    /// Brings the image of a release to the board.
+    pub(super) async fn fetch(
+        &self,
+        generation: Generation,
+        spec: &Arc<Spec>,
+    ) -> Result<(), Fault> {
+        if self.tag_what_is_here(generation, &spec.release).await? {
+            return Ok(());
+        }
+        let pull = self.pull_of(&spec.release)?;
+        let result = {
+            let Ok(_one_at_a_time) = self.agent.download.acquire().await else {
+                return Err(Fault::LookAgain);
+            };
+            self.download(&pull).await
+        };
+        self.app.memory.borrow_mut().progress = None;
+        result?;
+        let image = self.agent.engine.image_by_name(&pull.name()).await?.ok_or(Fault::LookAgain)?;
+        self.agent.engine.tag(&pull.name(), &self.app.name, generation).await?;
+        if let Err(fault) = self.is_what_was_promised(&image, &spec.release).await {
+            self.agent.engine.untag(&self.app.name, generation).await?;
+            return Err(fault);
+        }
+        self.agent.volumes.sync().await?;
+        Ok(())
+    }
+
+    /// An image of the same release under another generation's tag needs no network.
+    async fn tag_what_is_here(
+        &self,
+        generation: Generation,
+        release: &Release,
+    ) -> Result<bool, Fault> {
+        for here in self.world.images.iter().filter(|here| **here != generation) {
+            let is_same = self.world.spec(*here).is_some_and(|spec| spec.release.is(release));
+            if !is_same {
+                continue;
+            }
+            let Some(image) = self.agent.engine.image(&self.app.name, *here).await? else {
+                continue;
+            };
+            self.agent.engine.tag(&image.id, &self.app.name, generation).await?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn pull_of(&self, release: &Release) -> Result<Pull, Fault> {
+        let repository = repository(release);
+        let (Some(repository), Some(manifest)) = (repository, release.manifest) else {
+            let message = "no registry is known for this release: it came from an archive, or its record was lost";
+            let hint = "load the archive again";
+            return Err(Fault::new(Code::ImageMissing, Class::Environment, message, hint));
+        };
+        let registries = self.agent.registries.borrow().clone();
+        let credentials = registries.credentials(&repository.host).map(|found| match found {
+            registry::Credentials::Password { user, password } => {
+                crate::engine::Credentials { user, password, identity_token: String::new() }
+            }
+            registry::Credentials::IdentityToken { user, token } => {
+                crate::engine::Credentials { user, password: String::new(), identity_token: token }
+            }
+        });
+        Ok(Pull { repository, manifest, credentials })
+    }
+
+    /// Downloads, with progress, and stops when the engine's disk falls below the reserve.
+    async fn download(&self, pull: &Pull) -> Result<(), Fault> {
+        let on_progress = |progress: crate::engine::Progress| {
+            let mut memory = self.app.memory.borrow_mut();
+            memory.progress = Some(Progress {
+                done_bytes: progress.done_bytes,
+                total_bytes: progress.total_bytes,
+            });
+            drop(memory);
+            publish::progress(self.agent, self.app);
+        };
+        tokio::select! {
+            pulled = self.agent.engine.pull(pull, on_progress) => pulled.map_err(|error| of_pull(&error)),
+            low = self.until_disk_is_low() => Err(low),
+        }
+    }
+
+    async fn until_disk_is_low(&self) -> Fault {
+        let Some(root) = self.engine_root() else {
+            return std::future::pending().await;
+        };
+        loop {
+            tokio::time::sleep(DISK_LOOK).await;
+            let reserve = self.agent.settings().disk.reserve;
+            if let Ok(free) = self.agent.volumes.free_bytes(root.clone()).await
+                && free < reserve
+            {
+                return Fault::of(gates::disk_low(&root, reserve, free).reason);
+            }
+        }
+    }
+
+    /// The disk on which images lie, where the agent sees it.
+    pub(super) fn engine_root(&self) -> Option<PathBuf> {
+        let shared = self.agent.shared.borrow();
+        let root = shared.about.as_ref().map(|about| PathBuf::from(&about.root_dir))?;
+        root.is_absolute().then_some(root)
+    }
+
+    /// Layers as unpacked are the one identity that all stores share.
+    async fn is_what_was_promised(
+        &self,
+        image: &ImageFacts,
+        release: &Release,
+    ) -> Result<(), Fault> {
+        if release.config.is_some_and(|config| config.to_string() == image.id) {
+            return Ok(()); // the engine names it by the config digest, which covers the layers
+        }
+        let wanted = polls::layers(self.agent, release).await?;
+        let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+        if image.layers == wanted {
+            return Ok(());
+        }
+        let message = format!(
+            "what the engine has is not what the registry's config says: {} layers, {} promised, or other ones",
+            image.layers.len(),
+            wanted.len()
+        );
+        Err(Fault::new(Code::DigestMismatch, Class::Environment, message, "it is fetched again"))
+    }
+
+    /// Asks the registry whether a release that may be needed again is still there.
+    pub(super) async fn seek(&self, generation: Generation, spec: &Arc<Spec>) -> Result<(), Fault> {
+        let registries = self.agent.registries.borrow().clone();
+        let found = match (repository(&spec.release), spec.release.manifest) {
+            (Some(repository), Some(manifest)) => {
+                let asked = registries.exists(&repository, &manifest, clock::moment()).await;
+                if let Err(error) = &asked {
+                    log::warn!("{}: {error}", self.app.name);
+                }
+                asked.unwrap_or(false)
+            }
+            _ => false,
+        };
+        let mut memory = self.app.memory.borrow_mut();
+        memory.evidence.sought = Some((generation, found));
+        memory.sought_count = if found { 0 } else { memory.sought_count.saturating_add(1) };
+        let wait = if found {
+            backoff::SHORT_MAX
+        } else {
+            backoff::wait(memory.sought_count, backoff::LONG_MAX)
+        };
+        memory.sought_until = Some(clock::moment().after(wait));
+        Ok(())
+    }
+}
+
+/// The repository that a release names.
+pub fn repository(release: &Release) -> Option<Repository> {
+    let reference: Reference = release.repository.as_ref()?.parse().ok()?;
+    Some(reference.repository)
+}
+
+/// What a registry says through the engine is waited for as long as what it says to us.
+fn of_pull(error: &EngineError) -> Fault {
+    if error.is_unknown() || error.is_away() {
+        return Fault::LookAgain;
+    }
+    let is_registry = matches!(
+        error.refusal(),
+        Some(
+            Refusal::ManifestMissing
+                | Refusal::RegistryDenied
+                | Refusal::RateLimited
+                | Refusal::RegistryUnreachable
+        )
+    );
+    Fault::Failed {
+        reason: Box::new(error.reason(clock::wall())),
+        limit: if is_registry { backoff::LONG_MAX } else { backoff::SHORT_MAX },
+        at_least: Millis(0),
+    }
+}

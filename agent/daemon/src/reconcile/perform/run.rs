@@ -1,0 +1,162 @@
+//! Stop, remove, start, arm: the acts on a container that stands.
+
+use std::sync::Arc;
+
+use titania_core::event::{EventType, Level};
+use titania_core::names::Generation;
+use titania_core::reason::{Class, Code};
+use titania_core::spec::Spec;
+use titania_core::time::Millis;
+use titania_core::world::Container;
+
+use super::super::fault::Fault;
+use super::super::news::Told;
+use super::Act;
+use crate::board::clock;
+use crate::engine::{EngineError, Started, Stopped};
+
+/// After grace, SIGKILL and this long a container that still runs is stuck in the kernel (DESIGN §4, "stop").
+const STUCK_AFTER: Millis = Millis::seconds(60);
+/// Grace of a container whose definition is nowhere to be found.
+const GRACE: Millis = Millis::seconds(30);
+
+impl Act<'_> {
+    fn container(&self, generation: Generation) -> Result<&Container, Fault> {
+        self.world.container(generation).ok_or(Fault::LookAgain)
+    }
+
+    /// The specification of a generation, from record or fork.
+    pub(super) fn spec(&self, generation: Generation) -> Option<Arc<Spec>> {
+        self.world.spec(generation).cloned()
+    }
+
+    /// Stops a container, and keeps in evidence what that found: only one that was running is known to stay down.
+    pub(super) async fn stop(&self, generation: Generation) -> Result<(), Fault> {
+        let container = self.container(generation)?;
+        let grace = self.spec(generation).map_or(GRACE, |spec| spec.definition.shape.stop.grace);
+        let began = clock::moment();
+        let was_up = container.is_up();
+        let is_wanted = self.world.wanted_generation() == Some(generation)
+            || self.world.record.current.as_ref().is_some_and(|c| c.generation == generation);
+        if was_up && is_wanted && self.world.record.intent.is_some() {
+            self.app.memory.borrow_mut().down.began(began);
+        }
+        self.agent.exits.borrow_mut().own_stop(&container.id);
+        let answer = self.agent.engine.stop(&container.id, grace).await;
+        let memory = &mut *self.app.memory.borrow_mut();
+        let evidence = &mut memory.evidence;
+        match answer {
+            Ok(Stopped::WasRunning) => {
+                memory.stopping = None;
+                evidence.stopped = Some((generation, container.started_at.clone()));
+                evidence.was_down = evidence.was_down.filter(|g| *g != generation);
+                Ok(())
+            }
+            Ok(Stopped::WasDown) => {
+                memory.stopping = None;
+                evidence.was_down = Some(generation);
+                evidence.stopped = evidence.stopped.take().filter(|(g, _)| *g != generation);
+                Ok(())
+            }
+            Ok(Stopped::Gone) => Err(Fault::LookAgain),
+            Err(error) if error.is_unknown() => {
+                if was_up {
+                    evidence.stopped = Some((generation, container.started_at.clone()));
+                }
+                let since = match &memory.stopping {
+                    Some((id, since)) if *id == container.id => *since,
+                    _ => began,
+                };
+                memory.stopping = Some((container.id.clone(), since));
+                let limit = Millis(grace.0.saturating_add(STUCK_AFTER.0));
+                if clock::moment().since(since) < limit {
+                    return Err(Fault::LookAgain);
+                }
+                Err(self.stuck(generation, grace))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn stuck(&self, generation: Generation, grace: Millis) -> Fault {
+        let name = self.app.name.container(generation);
+        let message = format!(
+            "{name} does not end, {} s after SIGTERM and {} s after SIGKILL",
+            grace.0 / 1000 + STUCK_AFTER.0 / 1000,
+            STUCK_AFTER.0 / 1000
+        );
+        let hint = "its process hangs in the kernel (a dead disk or network mount?): dmesg, then restart the board";
+        let fault = Fault::new(Code::StopStuck, Class::Environment, message.clone(), hint);
+        if let Fault::Failed { reason, .. } = &fault {
+            let text = format!("{}: {message}", self.app.name);
+            let told = Told::because(EventType::StopStuck, Level::Error, reason, text);
+            self.agent.outlet.tell(Some(&self.app.name), told);
+        }
+        fault
+    }
+
+    /// Removes a container that is down. Its volumes stay.
+    pub(super) async fn remove(&self, generation: Generation) -> Result<(), Fault> {
+        let container = self.container(generation)?;
+        self.agent.exits.borrow_mut().own_removal(&container.id);
+        match self.agent.engine.remove(&container.id).await {
+            Ok(()) | Err(EngineError::NoSuch { .. }) => Ok(()),
+            Err(EngineError::Conflict { .. }) => Err(Fault::LookAgain), // it runs, or is being removed
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Starts a container, each of its sources looked at right before.
+    pub(super) async fn start(&self, generation: Generation) -> Result<(), Fault> {
+        let container = self.container(generation)?;
+        if let Some(spec) = self.spec(generation) {
+            self.agent.volumes.check(&self.app.name, Arc::clone(&spec), generation).await?;
+            self.ensure_network(&spec).await?;
+        }
+        let is_new = self.world.record.intent.as_ref().is_some_and(|i| i.generation == generation);
+        {
+            let mut memory = self.app.memory.borrow_mut();
+            if let Some(begun) =
+                memory.evidence.begun.as_mut().filter(|b| b.generation == generation)
+            {
+                begun.sent = true;
+            }
+        }
+        self.agent.exits.borrow_mut().started(&container.id);
+        match self.agent.engine.start(&container.id).await {
+            Ok(Started::Now | Started::Already) => {
+                self.app.memory.borrow_mut().down.ended(clock::moment());
+                if !is_new {
+                    self.tell_started(generation);
+                }
+                Ok(())
+            }
+            Err(error) if error.is_unknown() => Err(Fault::LookAgain),
+            Err(error) => {
+                self.agent.exits.borrow_mut().refused(&container.id);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn tell_started(&self, generation: Generation) {
+        let app = &self.app.name;
+        let name = app.container(generation);
+        let release = self.spec(generation).map(|spec| spec.release.clone());
+        let is_again = self.container(generation).is_ok_and(|c| c.started_at.is_some());
+        let (kind, word) = if is_again {
+            (EventType::AppRestarted, "started again")
+        } else {
+            (EventType::AppStarted, "started")
+        };
+        let mut told = Told::info(kind, format!("{app}: {name} is {word}"));
+        told.release = release;
+        self.agent.outlet.tell(Some(app), told);
+    }
+
+    /// Gives a container the restart policy of a committed one.
+    pub(super) async fn arm(&self, generation: Generation) -> Result<(), Fault> {
+        let container = self.container(generation)?;
+        Ok(self.agent.engine.arm(&container.id).await?)
+    }
+}

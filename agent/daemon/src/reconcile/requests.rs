@@ -1,0 +1,214 @@
+//! Requests: what an operator asks for becomes a change of the record, made by the app's own task.
+//!
+//! Promise: whether a request is taken is answered at once, from what is known; it is carried out between two steps
+//! of its app, and a download gives way to it.
+
+use std::rc::Rc;
+
+use titania_core::api::{Options, Problem, Verb};
+use titania_core::reason::Reason;
+use titania_core::step::Change;
+use titania_core::verbs;
+use tokio::sync::mpsc;
+
+use super::agent::Agent;
+use super::app::App;
+use super::fault::Fault;
+use super::{contact, observe, perform};
+use crate::board::clock;
+use crate::control::{Command, Requests};
+
+/// Status of a request that does not fit the app as it is (RFC 9110, 409 Conflict).
+const CONFLICT: u16 = 409;
+/// Status while the board can't (RFC 9110, 503 Service Unavailable).
+const UNAVAILABLE: u16 = 503;
+
+/// A request that was taken and waits for its app's task.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// Its id.
+    pub id: String,
+    /// What.
+    pub verb: Verb,
+    /// How.
+    pub options: Options,
+    /// Who.
+    pub by: String,
+}
+
+/// Takes requests for ever.
+pub async fn keep(agent: Rc<Agent>, mut commands: mpsc::Receiver<Command>) {
+    while let Some(command) = commands.recv().await {
+        let answer = take(&agent, &command);
+        // Who asked may be gone by now; what was taken is done all the same.
+        let _gone = command.answer.send(answer);
+    }
+}
+
+fn take(agent: &Rc<Agent>, command: &Command) -> Result<(), Problem> {
+    if command.verb == Verb::Adopt {
+        let (agent, id, by) = (Rc::clone(agent), command.id.clone(), command.by.clone());
+        tokio::task::spawn_local(async move { adopt(&agent, &id, &by).await });
+        return Ok(());
+    }
+    let app = command.app.as_ref().and_then(|name| agent.app(name)).ok_or_else(|| Problem {
+        title: "unknown app".to_owned(),
+        status: 404,
+        detail: "this board has no such app".to_owned(),
+        code: "unknown_app".to_owned(),
+        hint: "agentctl status lists them".to_owned(),
+    })?;
+    {
+        let mut memory = app.memory.borrow_mut();
+        if let Some(reason) =
+            memory.untouchable.clone().or_else(|| agent.shared.borrow().state.clone())
+        {
+            return Err(of_reason(&reason, UNAVAILABLE));
+        }
+        let Some(world) = &memory.world else {
+            return Err(not_yet());
+        };
+        verbs::change(world, command.verb, command.options, &command.by)
+            .map_err(|refused| of_refused(&refused))?;
+        memory.requests.push_back(Taken {
+            id: command.id.clone(),
+            verb: command.verb,
+            options: command.options,
+            by: command.by.clone(),
+        });
+    }
+    app.asked.notify_one();
+    app.wake.notify_one();
+    Ok(())
+}
+
+fn not_yet() -> Problem {
+    Problem {
+        title: "not looked at yet".to_owned(),
+        status: UNAVAILABLE,
+        detail: "the agent has just started and has not looked at the app yet".to_owned(),
+        code: "bad_request".to_owned(),
+        hint: "ask again in a few seconds".to_owned(),
+    }
+}
+
+fn of_refused(refused: &verbs::Refused) -> Problem {
+    Problem {
+        title: "it does not fit the app as it is".to_owned(),
+        status: CONFLICT,
+        detail: refused.message.clone(),
+        code: "bad_request".to_owned(),
+        hint: refused.hint.clone(),
+    }
+}
+
+/// A reason as an error of the API.
+pub fn of_reason(reason: &Reason, status: u16) -> Problem {
+    Problem {
+        title: reason.code.word().replace('_', " "),
+        status,
+        detail: reason.message.clone(),
+        code: reason.code.word(),
+        hint: reason.hint.clone(),
+    }
+}
+
+/// Carries out what an app was asked for. Called by its task alone, between two steps.
+pub async fn carry_out(agent: &Rc<Agent>, app: &Rc<App>) {
+    loop {
+        let Some(taken) = app.memory.borrow_mut().requests.pop_front() else {
+            return;
+        };
+        agent.requests.running(&taken.id);
+        match one(agent, app, &taken).await {
+            Ok(()) => {}
+            Err(problem) => agent.requests.failed(&taken.id, problem),
+        }
+    }
+}
+
+/// One request. Tells the table that it is done, or lets the registry's answer tell.
+async fn one(agent: &Rc<Agent>, app: &Rc<App>, taken: &Taken) -> Result<(), Problem> {
+    app.memory.borrow_mut().seen = None;
+    let (world, _) = observe::world(agent, app).await;
+    let change =
+        verbs::change(&world, taken.verb, taken.options, &taken.by).map_err(|r| of_refused(&r))?;
+    if let Some(change) = &change {
+        log::info!("{}: {} by {}", app.name, taken.verb.word(), taken.by);
+        write(agent, app, &world, change).await?;
+    }
+    match taken.verb {
+        Verb::Update | Verb::Retry => {
+            {
+                let mut memory = app.memory.borrow_mut();
+                memory.forgive_all();
+                memory.evidence.retry_at = None;
+            }
+            let answer = agent.polls.ask(&app.name);
+            let (requests, id) = (agent.requests.clone(), taken.id.clone());
+            let needs_answer = taken.verb == Verb::Update;
+            if !needs_answer {
+                requests.done(&id);
+                return Ok(());
+            }
+            tokio::task::spawn_local(async move { settle(&requests, &id, answer.await.ok()) });
+        }
+        Verb::Rollback | Verb::Stop | Verb::Start | Verb::Adopt => agent.requests.done(&taken.id),
+    }
+    Ok(())
+}
+
+fn settle(requests: &Requests, id: &str, answer: Option<Result<(), Reason>>) {
+    match answer {
+        Some(Ok(())) => requests.done(id),
+        Some(Err(reason)) => requests.failed(id, of_reason(&reason, UNAVAILABLE)),
+        None => requests.failed(
+            id,
+            Problem {
+                title: "not asked".to_owned(),
+                status: UNAVAILABLE,
+                detail: "the app's definition changed meanwhile, or nothing is to be asked for it"
+                    .to_owned(),
+                code: "bad_request".to_owned(),
+                hint: "agentctl status".to_owned(),
+            },
+        ),
+    }
+}
+
+async fn write(
+    agent: &Rc<Agent>,
+    app: &Rc<App>,
+    world: &titania_core::world::World,
+    change: &Change,
+) -> Result<(), Problem> {
+    match perform::write(agent, app, world, change).await {
+        Ok(()) => Ok(()),
+        Err(Fault::Failed { reason, .. }) => Err(of_reason(&reason, UNAVAILABLE)),
+        Err(Fault::LookAgain) => Err(not_yet()),
+    }
+}
+
+/// Settles whose board this is.
+async fn adopt(agent: &Rc<Agent>, id: &str, by: &str) {
+    agent.requests.running(id);
+    match contact::adopt(agent).await {
+        Ok(instance) => {
+            log::info!("{by} adopts the volumes: this board is {}", instance.0);
+            agent.requests.done(id);
+        }
+        Err(Fault::Failed { reason, .. }) => {
+            agent.requests.failed(id, of_reason(&reason, UNAVAILABLE))
+        }
+        Err(Fault::LookAgain) => {
+            let reason = Reason::new(
+                titania_core::reason::Code::EngineAway,
+                titania_core::reason::Class::Environment,
+                "the engine has to answer first: its containers may name the board",
+                "systemctl status docker",
+                clock::wall(),
+            );
+            agent.requests.failed(id, of_reason(&reason, UNAVAILABLE));
+        }
+    }
+}

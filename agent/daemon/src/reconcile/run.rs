@@ -1,0 +1,249 @@
+//! One run of the agent: the rooms are opened, the tasks are started, signals are heard.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use titania_config::Settings;
+use titania_core::event::EventType;
+use titania_core::names::AppName;
+use titania_core::status::Disk;
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::agent::{Agent, Me, Shared};
+use super::exits::Exits;
+use super::inside::Inside;
+use super::news::Told;
+use super::outlet::{self, Outlet};
+use super::polls::Polls;
+use super::probes::Probes;
+use super::setup::{Ended, Setup};
+use super::{apps, contact, polls, publish, requests, wiring};
+use crate::board::files::{self, InForce};
+use crate::board::service::{self, Asked, Signals, Watchdog};
+use crate::board::userland::Userland;
+use crate::board::{clock, disks, identity, sensors};
+use crate::control::{self, Control, Requests};
+use crate::engine::Engine;
+use crate::registry::{Registries, Timeouts};
+use crate::report::Mqtt;
+use crate::store::{StateFolder, Store};
+use crate::volumes::Volumes;
+
+/// Group of those who may read the control socket (DESIGN §5).
+const GROUP: &str = "titania-agent";
+/// Status line is written at most so often.
+const STATUS_LINE: Duration = Duration::from_secs(5);
+
+/// The agent's loop. Returns when it is asked to stop, or when settings that were unusable can be used.
+///
+/// # Errors
+/// What makes running impossible: the control socket can't be made, the state folder is locked by another agent.
+pub async fn run(setup: Setup<'_>) -> io::Result<Ended> {
+    let Setup { in_force, watchdog, signals, started_at } = setup;
+    let settings = in_force.settings.clone();
+    let state = StateFolder::open(Path::new(&settings.paths.state), settings.paths.allow_volatile);
+    let state = state.map_err(io::Error::other)?;
+    let (board, source) = identity::board_id(settings.board.id.as_deref());
+    log::info!("board {board} ({source:?})");
+    let me = Me { board, boot: clock::boot_id(), started_at };
+    let (outlet, queue) = Outlet::new(
+        me.board.clone(),
+        me.boot.clone(),
+        mqtt(&settings, &me.board),
+        publish::blank(&me.board, &me.boot, started_at),
+    );
+    let outlet = Rc::new(outlet);
+    let store = Store::new(state.path().to_owned()).map_err(io::Error::other)?;
+    let (agent, probes_news) = open(&in_force, me, store.clone(), Rc::clone(&outlet))?;
+    {
+        let mut shared = agent.shared.borrow_mut();
+        shared.state =
+            in_force.unusable.clone().or_else(|| state.durability().reason(clock::wall()));
+        shared.problems = problems(&agent);
+    }
+    let listener =
+        control::listen(Path::new(&settings.paths.socket), GROUP).map_err(io::Error::other)?;
+    let (commands, heard) = mpsc::channel(control::COMMANDS_MAX);
+
+    let mut tasks = JoinSet::new();
+    tasks.spawn_local(outlet::pump(Rc::clone(&outlet), queue, store));
+    tell_of_start(&agent);
+    apps::put_into_force(&agent, in_force).await;
+    tasks.spawn_local(control::serve(listener, control(&agent, commands)));
+    tasks.spawn_local(requests::keep(Rc::clone(&agent), heard));
+    tasks.spawn_local(publish::keep(Rc::clone(&agent)));
+    tasks.spawn_local(probe_news(Rc::clone(&agent), probes_news));
+    if agent.shared.borrow().state.is_none() {
+        tasks.spawn_local(polls::keep(Rc::clone(&agent)));
+        tasks.spawn_local(contact::keep(Rc::clone(&agent), Userland::look()));
+    }
+    service::ready("watching");
+    let ended = listen(&agent, signals, watchdog).await;
+    for task in agent.tasks.borrow().values() {
+        task.abort();
+    }
+    tasks.abort_all();
+    let broker = agent.outlet.set_mqtt(Mqtt::disabled());
+    broker.close().await;
+    Ok(ended)
+}
+
+fn open(
+    in_force: &InForce,
+    me: Me,
+    store: Store,
+    outlet: Rc<Outlet>,
+) -> io::Result<(Rc<Agent>, mpsc::UnboundedReceiver<AppName>)> {
+    let settings = &in_force.settings;
+    let engine = Engine::new(wiring::engine_socket(settings));
+    let (probes, news) = Probes::new(Inside::new(engine.clone()));
+    let registries = Registries::new(&wiring::registries(settings), Timeouts::default());
+    let agent = Agent {
+        engine,
+        registries: RefCell::new(Rc::new(registries)),
+        volumes: Volumes::new(PathBuf::from(&settings.paths.volumes))?,
+        store,
+        me,
+        settings: RefCell::new(Rc::new(settings.clone())),
+        shared: RefCell::new(Shared::new()),
+        apps: RefCell::new(BTreeMap::new()),
+        exits: RefCell::new(Exits::default()),
+        probes: RefCell::new(probes),
+        polls: Polls::default(),
+        requests: Requests::new(),
+        outlet,
+        download: Semaphore::new(1),
+        heard: Notify::new(),
+        recheck: Notify::new(),
+        files: RefCell::new(in_force.clone()),
+        tasks: RefCell::new(BTreeMap::new()),
+    };
+    Ok((Rc::new(agent), news))
+}
+
+fn tell_of_start(agent: &Agent) {
+    let text = format!("agentd {} started", env!("CARGO_PKG_VERSION"));
+    agent.outlet.tell(None, Told::info(EventType::AgentStarted, text));
+}
+
+/// What is wrong with the settings, beside the files themselves.
+fn problems(agent: &Agent) -> Vec<titania_core::reason::Reason> {
+    let registries = agent.registries.borrow().clone();
+    registries.problems().iter().map(|problem| problem.reason(clock::wall())).collect()
+}
+
+fn mqtt(settings: &Settings, board: &str) -> Mqtt {
+    match wiring::mqtt(settings, board) {
+        Some(mqtt) => {
+            let (state, volumes) = (settings.paths.state.clone(), settings.paths.volumes.clone());
+            let reserve = settings.disk.reserve;
+            Mqtt::start(mqtt, move || sensors::read(look(&state, &volumes, reserve)))
+        }
+        None => Mqtt::disabled(),
+    }
+}
+
+fn look(state: &str, volumes: &str, reserve: u64) -> Vec<Disk> {
+    let place = |role, path: &str| disks::Place { role, path: PathBuf::from(path) };
+    disks::look(&[place("state", state), place("volumes", volumes)], reserve)
+}
+
+fn control(agent: &Rc<Agent>, commands: mpsc::Sender<control::Command>) -> Control {
+    let store = agent.store.clone();
+    let history: control::ReadHistory = Rc::new(move |query: control::HistoryQuery| {
+        let store = store.clone();
+        Box::pin(async move {
+            let read = store.history(query.app, query.limit, query.before).await;
+            read.map_err(|error| requests::of_reason(&error.reason(clock::wall()), 500))
+        })
+    });
+    Control {
+        status: agent.outlet.status(),
+        history,
+        events: agent.outlet.ring.clone(),
+        requests: agent.requests.clone(),
+        commands,
+        operators: agent.settings().control.operators.clone(),
+    }
+}
+
+/// Health changed: the app decides anew, and shows it.
+async fn probe_news(agent: Rc<Agent>, mut news: mpsc::UnboundedReceiver<AppName>) {
+    while let Some(name) = news.recv().await {
+        if let Some(app) = agent.app(&name) {
+            publish::app(&agent, &app);
+            app.wake.notify_one();
+        }
+    }
+}
+
+/// Hears signals and feeds the watchdog until the end. Fed from here alone: a loop that hangs is ended.
+async fn listen(agent: &Rc<Agent>, signals: &mut Signals, mut watchdog: Watchdog) -> Ended {
+    let mut status = agent.outlet.status();
+    let mut line = String::new();
+    loop {
+        watchdog.feed();
+        let due = watchdog.due().map(|at| Duration::from_millis(at.since(clock::moment()).0));
+        let fed = async {
+            match due {
+                Some(span) => tokio::time::sleep(span).await,
+                None => std::future::pending().await,
+            }
+        };
+        let changed = async {
+            let _ended = status.changed().await;
+            tokio::time::sleep(STATUS_LINE).await;
+        };
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Stop => return Ended::Stopped,
+                Asked::Reload => {
+                    service::reloading();
+                    if reload(agent).await {
+                        return Ended::Anew;
+                    }
+                    service::ready("watching");
+                }
+            },
+            () = fed => {}
+            () = changed => {
+                let now = publish::line(&agent.outlet.status().borrow());
+                if now != line {
+                    service::status(&now);
+                    line = now;
+                }
+            }
+        }
+    }
+}
+
+/// Reads all files again. True: settings that were unusable can be used now.
+async fn reload(agent: &Rc<Agent>) -> bool {
+    let before = agent.files.borrow().clone();
+    let now = files::reload(&before, clock::wall());
+    if before.unusable.is_some() && now.unusable.is_none() {
+        return true;
+    }
+    let (old, new) = (&before.settings, &now.settings);
+    let has_other_registries = old.registries != new.registries;
+    if old.mqtt != new.mqtt {
+        let broker = agent.outlet.set_mqtt(mqtt(new, &agent.me.board));
+        broker.close().await;
+        let status = agent.outlet.status().borrow().clone();
+        agent.outlet.mqtt().status(status);
+    }
+    if has_other_registries {
+        let registries = Registries::new(&wiring::registries(new), Timeouts::default());
+        agent.registries.replace(Rc::new(registries));
+        agent.polls.ask_all();
+    }
+    agent.settings.replace(Rc::new(new.clone()));
+    agent.shared.borrow_mut().problems = problems(agent);
+    apps::put_into_force(agent, now).await;
+    false
+}

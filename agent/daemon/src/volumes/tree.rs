@@ -1,0 +1,341 @@
+//! Walks trees that strangers have made: by file descriptor, never following a link, never leaving the disk it
+//! began on, with bounded depth and memory.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, RawMode, Timespec, Timestamps, Uid,
+};
+use rustix::io::Errno;
+use titania_core::names::Owner;
+
+use super::error::VolumesError;
+use crate::workers::Cancel;
+
+/// Deepest folder walked. Each level holds up to two open files in a copy, and 1,024 is the usual limit of a
+/// process; programs' own trees are below 50.
+pub const DEPTH_MAX: usize = 200;
+
+/// Deepest folder removed: no file is held open for it, only its name, 100 bytes each.
+const REMOVED_DEPTH_MAX: usize = 100_000;
+
+/// What the system tells of one thing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meta {
+    pub kind: FileType,
+    /// The twelve bits.
+    pub mode: u32,
+    pub owner: Owner,
+    pub disk: u64,
+    pub inode: u64,
+    pub links: u64,
+    pub bytes: u64,
+    pub bytes_on_disk: u64,
+    pub times: Times,
+}
+
+/// Last access and last modification, seconds and nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Times {
+    pub access: (i64, u32),
+    pub modification: (i64, u32),
+}
+
+impl Times {
+    pub fn stamps(self) -> Timestamps {
+        let spec = |(seconds, nanoseconds): (i64, u32)| Timespec {
+            tv_sec: seconds,
+            tv_nsec: nanoseconds.into(),
+        };
+        Timestamps { last_access: spec(self.access), last_modification: spec(self.modification) }
+    }
+}
+
+impl Meta {
+    /// Of what `fd` refers to.
+    // The fields of `stat` have other widths on other platforms.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_lossless,
+        clippy::unnecessary_cast
+    )]
+    pub fn of(fd: impl AsFd) -> Result<Self, Errno> {
+        let stat = rustix::fs::fstat(fd)?;
+        Ok(Self {
+            kind: FileType::from_raw_mode(stat.st_mode as RawMode),
+            mode: stat.st_mode as u32 & 0o7777,
+            owner: Owner { uid: stat.st_uid, gid: stat.st_gid },
+            disk: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            links: stat.st_nlink as u64,
+            bytes: stat.st_size as u64,
+            bytes_on_disk: (stat.st_blocks as u64).saturating_mul(512),
+            times: Times {
+                access: (stat.st_atime as i64, stat.st_atime_nsec as u32),
+                modification: (stat.st_mtime as i64, stat.st_mtime_nsec as u32),
+            },
+        })
+    }
+
+    /// Of what lies at `path`, a link itself; null when there is nothing.
+    pub fn at(path: &Path) -> Result<Option<Self>, VolumesError> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::open(path, flags, Mode::empty()) {
+            Ok(fd) => Self::of(fd).map(Some).map_err(VolumesError::io("look at", path)),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(e) => Err(VolumesError::io("look at", path)(e)),
+        }
+    }
+
+    pub fn is_folder(&self) -> bool {
+        self.kind == FileType::Directory
+    }
+}
+
+const FOLDER: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Opens a folder for reading; its last part is no link.
+pub(super) fn open_folder(path: &Path) -> Result<OwnedFd, VolumesError> {
+    rustix::fs::open(path, FOLDER, Mode::empty()).map_err(VolumesError::io("open", path))
+}
+
+/// Opens a folder that lies in `folder`; no link.
+pub(super) fn open_folder_in(folder: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(folder, name, FOLDER, Mode::empty())
+}
+
+/// Opens whatever lies in `folder` without touching it: no link followed, no pipe waited for.
+pub(super) fn touch(folder: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(folder, name, flags, Mode::empty())
+}
+
+/// Gives what `fd` refers to, opened in whatever way, to `owner`.
+pub(super) fn give(fd: impl AsFd, owner: Owner) -> Result<(), Errno> {
+    if owner.uid == u32::MAX || owner.gid == u32::MAX {
+        return Err(Errno::INVAL); // to chown(2) it means "leave it"
+    }
+    let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
+    rustix::fs::chownat(fd, c"", Some(uid), Some(gid), AtFlags::EMPTY_PATH)
+}
+
+/// Whether it is the folder's own entry, or its parent's.
+pub(super) fn is_dots(name: &CStr) -> bool {
+    matches!(name.to_bytes(), b"." | b"..")
+}
+
+/// The next entry of an open folder but `.` and `..`.
+pub(super) fn next_name(folder: &mut Dir) -> Option<Result<CString, Errno>> {
+    loop {
+        match folder.read()? {
+            Ok(entry) if is_dots(entry.file_name()) => {}
+            Ok(entry) => return Some(Ok(entry.file_name().to_owned())),
+            Err(e) => return Some(Err(e)),
+        }
+    }
+}
+
+/// `folder/name` for a message, or for a name of the agent's own.
+pub(super) fn joined(folder: &Path, name: &CStr) -> PathBuf {
+    folder.join(OsStr::from_bytes(name.to_bytes()))
+}
+
+/// Whether a folder holds nothing.
+pub(super) fn is_empty(path: &Path) -> Result<bool, VolumesError> {
+    let mut folder = Dir::new(open_folder(path)?).map_err(VolumesError::io("read", path))?;
+    match next_name(&mut folder) {
+        None => Ok(true),
+        Some(Ok(_)) => Ok(false),
+        Some(Err(e)) => Err(VolumesError::io("read", path)(e)),
+    }
+}
+
+/// Whether a folder holds nothing but empty folders, as a fork does that was only reserved.
+pub(super) fn is_bare(path: &Path) -> Result<bool, VolumesError> {
+    let failed = |e| VolumesError::io("read", path)(e);
+    let mut folder = Dir::new(open_folder(path)?).map_err(failed)?;
+    while let Some(name) = next_name(&mut folder) {
+        let name = name.map_err(failed)?;
+        let within = match open_folder_in(folder.fd().map_err(failed)?, &name) {
+            Ok(within) => within,
+            Err(Errno::NOTDIR | Errno::LOOP | Errno::NXIO) => return Ok(false),
+            Err(e) => return Err(failed(e)),
+        };
+        if next_name(&mut Dir::new(within).map_err(failed)?).is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// One thing met on a walk.
+pub(super) struct Seen<'a> {
+    /// Opened with O_PATH.
+    pub fd: BorrowedFd<'a>,
+    pub meta: Meta,
+    /// Folders between it and the top.
+    pub depth: usize,
+    name: &'a CStr,
+    frames: &'a [Frame],
+    top: &'a Path,
+}
+
+impl Seen<'_> {
+    /// Its path, for messages alone.
+    pub fn path(&self) -> PathBuf {
+        joined(&path_of(self.top, self.frames), self.name)
+    }
+}
+
+/// Shall the walk go into a folder?
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    In,
+    Past,
+}
+
+struct Frame {
+    folder: Dir,
+    name: CString,
+}
+
+fn path_of(top: &Path, frames: &[Frame]) -> PathBuf {
+    let names = frames.iter().skip(1);
+    names.fold(top.to_owned(), |path, frame| joined(&path, &frame.name))
+}
+
+/// Visits all that lies below the folder `top`, a folder before what is in it. What vanishes meanwhile is passed.
+///
+/// # Errors
+/// The visitor's, the disk's, [`VolumesError::Cancelled`], and [`VolumesError::TooDeep`] when a visitor goes on
+/// below [`DEPTH_MAX`].
+pub(super) fn walk(
+    top: OwnedFd,
+    top_path: &Path,
+    cancel: &Cancel,
+    visit: &mut dyn FnMut(&Seen<'_>) -> Result<Turn, VolumesError>,
+) -> Result<(), VolumesError> {
+    let folder = Dir::new(top).map_err(VolumesError::io("read", top_path))?;
+    let mut frames = vec![Frame { folder, name: CString::default() }];
+    while let Some(frame) = frames.last_mut() {
+        if cancel.is_cancelled() {
+            return Err(VolumesError::Cancelled);
+        }
+        let Some(name) = next_name(&mut frame.folder) else {
+            frames.pop();
+            continue;
+        };
+        let opened = name.and_then(|name| Ok((touch(frame.folder.fd()?, &name), name)));
+        let failed = |e, frames: &[Frame]| VolumesError::io("read", path_of(top_path, frames))(e);
+        let (fd, name) = match opened {
+            Ok((Ok(fd), name)) => (fd, name),
+            Ok((Err(Errno::NOENT), _)) => continue,
+            Ok((Err(e), _)) | Err(e) => return Err(failed(e, &frames)),
+        };
+        let seen = Seen {
+            fd: fd.as_fd(),
+            meta: Meta::of(&fd).map_err(|e| failed(e, &frames))?,
+            depth: frames.len() - 1,
+            name: &name,
+            frames: &frames,
+            top: top_path,
+        };
+        let is_folder = seen.meta.is_folder();
+        if visit(&seen)? == Turn::Past || !is_folder {
+            continue;
+        }
+        if seen.depth >= DEPTH_MAX {
+            return Err(VolumesError::TooDeep { path: seen.path(), depth_max: DEPTH_MAX });
+        }
+        // The very folder that was visited, whatever its name leads to by now.
+        let folder = open_folder_in(&fd, c".").and_then(Dir::new);
+        let folder = folder.map_err(|e| failed(e, &frames))?;
+        frames.push(Frame { folder, name });
+    }
+    Ok(())
+}
+
+/// Removes what lies at `path`, with all that is in it; nothing there is no error. Links are removed, never
+/// followed, and it does not go into another disk that is mounted inside.
+///
+/// # Errors
+/// The disk's; what is left can be removed by another call.
+pub(super) fn remove(path: &Path, cancel: &Cancel) -> Result<(), VolumesError> {
+    let failed = |e| VolumesError::io("remove", path)(e);
+    match rustix::fs::unlinkat(CWD, path, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::ISDIR | Errno::PERM) => {}
+        Err(e) => return Err(failed(e)),
+    }
+    empty(path, cancel)?;
+    rustix::fs::unlinkat(CWD, path, AtFlags::REMOVEDIR).map_err(failed)
+}
+
+/// Removes all that is in the folder `path`, as [`remove`] does.
+///
+/// # Errors
+/// The disk's.
+pub(super) fn empty(path: &Path, cancel: &Cancel) -> Result<(), VolumesError> {
+    let failed = |e| VolumesError::io("remove what is in", path)(e);
+    let mut here = open_folder(path)?;
+    let disk = Meta::of(&here).map_err(failed)?.disk;
+    // Names of the folders on the way down, with the inode of each one's parent: only one is open at a time.
+    let mut above: Vec<(CString, u64)> = Vec::new();
+    loop {
+        if cancel.is_cancelled() {
+            return Err(VolumesError::Cancelled);
+        }
+        if let Some(name) = remove_files(&here).map_err(failed)? {
+            let parent = Meta::of(&here).map_err(failed)?;
+            let within = open_folder_in(&here, &name).map_err(failed)?;
+            if Meta::of(&within).map_err(failed)?.disk != disk {
+                return Err(failed(Errno::XDEV));
+            }
+            if above.len() >= REMOVED_DEPTH_MAX {
+                return Err(VolumesError::TooDeep {
+                    path: path.to_owned(),
+                    depth_max: REMOVED_DEPTH_MAX,
+                });
+            }
+            above.push((name, parent.inode));
+            here = within;
+            continue;
+        }
+        let Some((name, inode)) = above.pop() else {
+            return Ok(());
+        };
+        let parent = open_folder_in(&here, c"..").map_err(failed)?;
+        let seen = Meta::of(&parent).map_err(failed)?;
+        if seen.inode != inode || seen.disk != disk {
+            return Err(failed(Errno::STALE)); // somebody moved it meanwhile
+        }
+        rustix::fs::unlinkat(&parent, &name, AtFlags::REMOVEDIR).map_err(failed)?;
+        here = parent;
+    }
+}
+
+/// Removes what is no folder; the name of the first folder met, or none when `here` is empty.
+fn remove_files(here: &OwnedFd) -> Result<Option<CString>, Errno> {
+    let mut folder = Dir::new(open_folder_in(here, c".")?)?;
+    while let Some(name) = next_name(&mut folder) {
+        let name = name?;
+        match rustix::fs::unlinkat(here, &name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            // Linux says EISDIR of a folder; EPERM is also an immutable file, which is no folder.
+            Err(Errno::ISDIR) => return Ok(Some(name)),
+            Err(Errno::PERM) if Meta::of(touch(here, &name)?)?.is_folder() => {
+                return Ok(Some(name));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+pub(in crate::volumes) mod tests;
