@@ -186,7 +186,9 @@ impl fmt::Display for Protocol {
 
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.address.is_empty() {
+        if self.address.contains(':') {
+            write!(f, "[{}]:", self.address)?;
+        } else if !self.address.is_empty() {
             write!(f, "{}:", self.address)?;
         }
         write!(f, "{}:{}/{}", self.host, self.container, self.protocol)
@@ -235,6 +237,11 @@ pub struct DataVolume {
     pub read_only: bool,
     /// Does it belong to the app's uid? Always true without a `source`.
     pub own: bool,
+}
+
+/// Name of a volume's folder on the board: the container path without its leading `/`, every other `/` as `-`.
+pub fn volume_key(path: &str) -> String {
+    path.strip_prefix('/').unwrap_or(path).replace('/', "-")
 }
 
 /// A folder or file of the board, read-only in the container.
@@ -377,3 +384,6 @@ impl Shape {
         Digest::of(text.as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,3 +143,6 @@ impl fmt::Display for Owner {
         write!(f, "{}:{}", self.uid, self.gid)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,27 +83,46 @@ pub fn is_tag(text: &str) -> bool {
         && text.bytes().all(|c| word(c) || c == b'.' || c == b'-')
 }
 
+/// distribution-spec: letters and digits, between them one `.`, one or two `_`, or any number of `-`.
 fn is_component(text: &str) -> bool {
-    let letter = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let bytes = text.as_bytes();
-    let edges =
-        bytes.first().copied().is_some_and(letter) && bytes.last().copied().is_some_and(letter);
-    let known = bytes.iter().all(|c| letter(*c) || matches!(c, b'.' | b'_' | b'-'));
-    // Separators are one '.', one or two '_', any number of '-'.
-    edges
-        && known
-        && !text.contains("..")
-        && !text.contains("___")
-        && !text.contains("._")
-        && !text.contains("_.")
+    let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let separator = |part: &str| {
+        matches!(part, "." | "_" | "__") || (!part.is_empty() && part.bytes().all(|c| c == b'-'))
+    };
+    let edge = |c: Option<char>| c.is_some_and(letter);
+    edge(text.chars().next())
+        && edge(text.chars().last())
+        && text.split(letter).all(|part| part.is_empty() || separator(part))
 }
 
+/// `name[:port]` or `[v6 address][:port]`.
 fn is_host(text: &str) -> bool {
-    let (name, port) = text.rsplit_once(':').map_or((text, None), |(n, p)| (n, Some(p)));
-    let good = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'[' | b']' | b':');
-    !name.is_empty()
-        && name.bytes().all(good)
-        && port.is_none_or(|p| p.parse::<u16>().is_ok_and(|n| n > 0))
+    let (name, port, is_v6) = match text.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((address, port)) => (address, port, true),
+            None => return false,
+        },
+        None => match text.split_once(':') {
+            Some((name, port)) => (name, text.get(name.len()..).unwrap_or(port), false),
+            None => (text, "", false),
+        },
+    };
+    let is_port = |port: &str| {
+        let digits = port.bytes().all(|c| c.is_ascii_digit());
+        digits && port.parse::<u16>().is_ok_and(|n| n > 0)
+    };
+    let label = |part: &str| {
+        let edge = |c: Option<&u8>| c.is_some_and(u8::is_ascii_alphanumeric);
+        let inner = |c: &u8| c.is_ascii_alphanumeric() || *c == b'-';
+        let bytes = part.as_bytes();
+        edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(inner)
+    };
+    let good_name = if is_v6 {
+        name.parse::<core::net::Ipv6Addr>().is_ok()
+    } else {
+        name.split('.').all(label)
+    };
+    good_name && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 impl FromStr for Reference {
@@ -125,12 +144,20 @@ impl FromStr for Reference {
         }
         let (host, path) = match name.split_once('/') {
             Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => {
-                (first, rest.to_string())
+                (first, rest)
             }
-            Some(_) => ("docker.io", name.to_string()),
-            None => ("docker.io", alloc::format!("library/{name}")),
+            _ => ("docker.io", name),
         };
-        let host = if host == "index.docker.io" { "docker.io" } else { host };
+        let host = match host {
+            "index.docker.io" => "docker.io",
+            other => other,
+        };
+        // Docker Hub alone has repositories without a name before them: its own.
+        let path = if host == "docker.io" && !path.contains('/') {
+            alloc::format!("library/{path}")
+        } else {
+            path.to_string()
+        };
         if !is_host(host) {
             return Err(ReferenceError::Host(host.chars().take(140).collect()));
         }
@@ -170,3 +197,6 @@ impl fmt::Display for Reference {
         self.digest.as_ref().map_or(Ok(()), |digest| write!(f, "@{digest}"))
     }
 }
+
+#[cfg(test)]
+mod tests;

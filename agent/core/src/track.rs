@@ -1,6 +1,6 @@
 //! Tracks: which tag is wanted.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,14 @@ pub enum Track {
     Semver(String),
     /// The digest in the reference, for ever.
     Pinned,
+}
+
+/// Whether `text` is a range of versions, as [`Track::Semver`] holds it.
+///
+/// # Errors
+/// What is wrong with it, in the words of the `semver` crate.
+pub fn range(text: &str) -> Result<(), String> {
+    semver::VersionReq::parse(text).map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// The highest tag that `range` accepts; `None` when there is none.
@@ -34,3 +42,6 @@ pub fn highest<'a>(range: &str, tags: impl IntoIterator<Item = &'a str>) -> Opti
 pub fn is_version(tag: &str) -> bool {
     semver::Version::parse(tag.strip_prefix('v').unwrap_or(tag)).is_ok()
 }
+
+#[cfg(test)]
+mod tests;
