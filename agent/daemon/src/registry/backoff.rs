@@ -32,13 +32,10 @@ impl Backoff {
     pub(super) fn failed(&mut self, now: Moment, retry_after: Option<Millis>) {
         let doubled = WAIT_MIN.0.saturating_mul(1 << self.failures.min(20));
         self.failures = self.failures.saturating_add(1);
-        let wait = retry_after.map_or(doubled.min(WAIT_MAX.0), |asked| {
-            asked.0.clamp(WAIT_MIN.0, RETRY_AFTER_MAX.0)
-        });
-        self.not_before = Some(NotBefore {
-            at: now.after(Millis(wait)),
-            ordered: retry_after.is_some(),
-        });
+        let wait = retry_after
+            .map_or(doubled.min(WAIT_MAX.0), |asked| asked.0.clamp(WAIT_MIN.0, RETRY_AFTER_MAX.0));
+        self.not_before =
+            Some(NotBefore { at: now.after(Millis(wait)), ordered: retry_after.is_some() });
     }
 
     /// The host answered.

@@ -30,16 +30,8 @@ pub(super) enum Challenge {
 /// The challenge that is met: a token before a password, `None` when there is neither.
 pub(super) fn challenge(headers: &HeaderMap) -> Option<Challenge> {
     let mut basic = None;
-    for value in headers
-        .get_all(WWW_AUTHENTICATE)
-        .iter()
-        .take(CHALLENGES_MAX)
-    {
-        let Some(text) = value
-            .to_str()
-            .ok()
-            .filter(|text| text.len() <= CHALLENGE_MAX)
-        else {
+    for value in headers.get_all(WWW_AUTHENTICATE).iter().take(CHALLENGES_MAX) {
+        let Some(text) = value.to_str().ok().filter(|text| text.len() <= CHALLENGE_MAX) else {
             continue;
         };
         let (scheme, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
@@ -55,11 +47,7 @@ pub(super) fn challenge(headers: &HeaderMap) -> Option<Challenge> {
 }
 
 fn bearer(text: &str) -> Option<Bearer> {
-    let mut found = Bearer {
-        realm: String::new(),
-        service: String::new(),
-        scope: String::new(),
-    };
+    let mut found = Bearer { realm: String::new(), service: String::new(), scope: String::new() };
     let mut rest = text.trim_start();
     while let Some((name, after)) = rest.split_once('=') {
         let (value, after) = value(after)?;

@@ -109,10 +109,9 @@ impl Host {
 
     /// Credentials that can't be used.
     pub(super) fn problem(&self) -> Option<RegistryError> {
-        self.problem.as_ref().map(|text| RegistryError::Settings {
-            host: self.name.clone(),
-            text: text.clone(),
-        })
+        self.problem
+            .as_ref()
+            .map(|text| RegistryError::Settings { host: self.name.clone(), text: text.clone() })
     }
 
     /// Address of `path` in the registry's API.
@@ -120,9 +119,7 @@ impl Host {
         let scheme = if self.plain { "http" } else { "https" };
         format!("{scheme}://{}{path}", self.authority)
             .parse()
-            .map_err(|_| RegistryError::NoReference {
-                image: what.to_owned(),
-            })
+            .map_err(|_| RegistryError::NoReference { image: what.to_owned() })
     }
 
     /// HEAD of a manifest: its digest as the registry names it, `None` where it names none.
@@ -214,10 +211,7 @@ impl Host {
             .body(body, limit)
             .await
             .map_err(|lost| self.lost(lost, &ask.uri, ask.what))?;
-        Ok(Answer {
-            bytes,
-            headers: head.headers,
-        })
+        Ok(Answer { bytes, headers: head.headers })
     }
 
     /// Sends a request with what authorises it; once more when the registry asks for that, or for something fresher.
@@ -258,10 +252,7 @@ impl Host {
         let request = request
             .body(Full::default())
             .map_err(|error| self.against(ask.what, &error.to_string()))?;
-        self.transport
-            .send(request)
-            .await
-            .map_err(|lost| self.lost(lost, &ask.uri, ask.what))
+        self.transport.send(request).await.map_err(|lost| self.lost(lost, &ask.uri, ask.what))
     }
 
     /// The answer, if it is a yes.
@@ -308,12 +299,7 @@ impl Host {
             StatusCode::SERVICE_UNAVAILABLE if retry_after.is_some() => {
                 RegistryError::RateLimited { host, retry_after }
             }
-            _ => RegistryError::Server {
-                host,
-                what,
-                status: status.as_u16(),
-                text,
-            },
+            _ => RegistryError::Server { host, what, status: status.as_u16(), text },
         }
     }
 
@@ -325,15 +311,8 @@ impl Host {
         };
         match lost {
             Lost::NoAnswer(cause, text) => RegistryError::Unreachable { host, cause, text },
-            Lost::NotHttp(text) => RegistryError::Protocol {
-                host,
-                what: what.to_owned(),
-                text,
-            },
-            Lost::TooLarge { limit } => RegistryError::TooLarge {
-                what: what.to_owned(),
-                limit,
-            },
+            Lost::NotHttp(text) => RegistryError::Protocol { host, what: what.to_owned(), text },
+            Lost::TooLarge { limit } => RegistryError::TooLarge { what: what.to_owned(), limit },
             Lost::Certificates(text) => RegistryError::Settings { host, text },
         }
     }
@@ -350,10 +329,7 @@ impl Host {
 
 /// A document that can't be read.
 pub(super) fn malformed(what: &str, error: OciError) -> RegistryError {
-    RegistryError::Malformed {
-        what: what.to_owned(),
-        error,
-    }
+    RegistryError::Malformed { what: what.to_owned(), error }
 }
 
 /// `host/path:tag` or `host/path@digest`.
@@ -367,11 +343,5 @@ fn manifest_path(repository: &Repository, reference: &str) -> String {
 }
 
 fn is_broken<T>(answer: &Result<T, RegistryError>) -> bool {
-    matches!(
-        answer,
-        Err(RegistryError::Unreachable {
-            cause: NoAnswer::Broken,
-            ..
-        })
-    )
+    matches!(answer, Err(RegistryError::Unreachable { cause: NoAnswer::Broken, .. }))
 }

@@ -52,10 +52,9 @@ impl Credentials {
     /// registry takes there.
     pub(super) fn basic(&self) -> Option<String> {
         match self {
-            Self::Password { user, password } => Some(format!(
-                "Basic {}",
-                STANDARD.encode(format!("{user}:{password}"))
-            )),
+            Self::Password { user, password } => {
+                Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
+            }
             Self::IdentityToken { .. } => None,
         }
     }
@@ -71,10 +70,7 @@ pub(super) fn read(settings: &HostSettings) -> Result<Option<Credentials>, Strin
         let text = contents(file)?;
         let password = text.lines().next().unwrap_or_default();
         if password.is_empty() {
-            return Err(format!(
-                "{} is empty: its first line is the password",
-                file.display()
-            ));
+            return Err(format!("{} is empty: its first line is the password", file.display()));
         }
         return Ok(Some(Credentials::Password {
             user: user.clone(),
@@ -101,10 +97,7 @@ pub(super) fn contents(path: &Path) -> Result<String, String> {
         .read_to_string(&mut text)
         .map_err(wrong)?;
     if read as u64 > FILE_BYTES_MAX {
-        return Err(format!(
-            "{} has more than {FILE_BYTES_MAX} bytes",
-            path.display()
-        ));
+        return Err(format!("{} has more than {FILE_BYTES_MAX} bytes", path.display()));
     }
     Ok(text)
 }
@@ -134,17 +127,9 @@ pub(super) fn of_docker(text: &str, host: &str) -> Result<Option<Credentials>, S
     let config: DockerConfig = serde_json::from_str(text)
         // serde's message could quote a secret; its place is enough
         .map_err(|error| {
-            format!(
-                "no Docker config.json (line {}, column {})",
-                error.line(),
-                error.column()
-            )
+            format!("no Docker config.json (line {}, column {})", error.line(), error.column())
         })?;
-    let entry = config
-        .auths
-        .iter()
-        .find(|(key, _)| names(key, host))
-        .map(|(_, entry)| entry);
+    let entry = config.auths.iter().find(|(key, _)| names(key, host)).map(|(_, entry)| entry);
     if let Some(found) = entry.map(of_entry).transpose()?.flatten() {
         return Ok(Some(found));
     }
@@ -153,10 +138,7 @@ pub(super) fn of_docker(text: &str, host: &str) -> Result<Option<Credentials>, S
         .iter()
         .find(|(key, _)| names(key, host))
         .map(|(_, helper)| helper)
-        .or(config
-            .store
-            .as_ref()
-            .filter(|store| !store.is_empty() && entry.is_some()));
+        .or(config.store.as_ref().filter(|store| !store.is_empty() && entry.is_some()));
     if let Some(helper) = helper {
         return Err(format!(
             "credentials for {host} are kept by the helper \"{helper}\", which is not supported: log in without it, or use user and password_file"
@@ -182,10 +164,7 @@ fn of_entry(entry: &DockerAuth) -> Result<Option<Credentials>, String> {
         password = secret.trim_end_matches('\0').to_owned();
     }
     if !entry.identitytoken.is_empty() {
-        return Ok(Some(Credentials::IdentityToken {
-            user,
-            token: entry.identitytoken.clone(),
-        }));
+        return Ok(Some(Credentials::IdentityToken { user, token: entry.identitytoken.clone() }));
     }
     let given = !user.is_empty() || !password.is_empty();
     Ok(given.then_some(Credentials::Password { user, password }))
@@ -193,13 +172,8 @@ fn of_entry(entry: &DockerAuth) -> Result<Option<Credentials>, String> {
 
 /// Whether a key of `auths` means `host`. A key with a path below the host is another thing: it is not widened.
 fn names(key: &str, host: &str) -> bool {
-    let bare = key
-        .trim_start_matches("https://")
-        .trim_start_matches("http://");
-    let bare = bare
-        .strip_suffix("/v1/")
-        .or(bare.strip_suffix("/v2/"))
-        .unwrap_or(bare);
+    let bare = key.trim_start_matches("https://").trim_start_matches("http://");
+    let bare = bare.strip_suffix("/v1/").or(bare.strip_suffix("/v2/")).unwrap_or(bare);
     let bare = bare.trim_end_matches('/');
     let same = |a: &str| match a {
         "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),

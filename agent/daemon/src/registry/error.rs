@@ -28,11 +28,7 @@ pub enum NoAnswer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistryError {
     /// No answer came from `host`; `text` is what the network said.
-    Unreachable {
-        host: String,
-        cause: NoAnswer,
-        text: String,
-    },
+    Unreachable { host: String, cause: NoAnswer, text: String },
     /// 401 or 403.
     Denied {
         host: String,
@@ -61,17 +57,9 @@ pub enum RegistryError {
     /// The reference has neither tag nor digest that its track needs.
     NoReference { image: String },
     /// Nothing there for this board.
-    NoPlatform {
-        image: String,
-        wanted: String,
-        offered: Vec<String>,
-    },
+    NoPlatform { image: String, wanted: String, offered: Vec<String> },
     /// The bytes are not those that were asked for.
-    DigestMismatch {
-        what: String,
-        wanted: Digest,
-        found: Digest,
-    },
+    DigestMismatch { what: String, wanted: Digest, found: Digest },
     /// More bytes than any honest answer has.
     TooLarge { what: String, limit: usize },
     /// Indexes within indexes.
@@ -79,18 +67,9 @@ pub enum RegistryError {
     /// A document that can't be read.
     Malformed { what: String, error: OciError },
     /// An answer outside the protocol.
-    Protocol {
-        host: String,
-        what: String,
-        text: String,
-    },
+    Protocol { host: String, what: String, text: String },
     /// Another status than the protocol foresees.
-    Server {
-        host: String,
-        what: String,
-        status: u16,
-        text: String,
-    },
+    Server { host: String, what: String, status: u16, text: String },
     /// Settings or credentials of `host` that can't be used.
     Settings { host: String, text: String },
 }
@@ -107,10 +86,7 @@ pub struct Failure {
 impl Failure {
     /// Nothing is known of the release.
     pub(super) fn without_release(error: RegistryError) -> Self {
-        Self {
-            error,
-            release: Release::default(),
-        }
+        Self { error, release: Release::default() }
     }
 
     /// Whether the registry answered and what the track points at can't be taken: a refused
@@ -156,13 +132,7 @@ impl fmt::Display for RegistryError {
                 write!(f, "{host} can't be reached: {cause}")?;
                 more(f, text)
             }
-            Self::Denied {
-                host,
-                what,
-                status,
-                signed_in,
-                text,
-            } => {
+            Self::Denied { host, what, status, signed_in, text } => {
                 let who = if *signed_in {
                     "with the credentials of the settings"
                 } else {
@@ -173,42 +143,29 @@ impl fmt::Display for RegistryError {
             }
             Self::RateLimited { host, retry_after } => {
                 write!(f, "{host} says there were too many requests")?;
-                retry_after.map_or(Ok(()), |wait| {
-                    write!(f, "; it wants none for {} s", wait.as_secs())
-                })
+                retry_after
+                    .map_or(Ok(()), |wait| write!(f, "; it wants none for {} s", wait.as_secs()))
             }
             Self::NotFound { what } => write!(f, "{what} does not exist"),
-            Self::NoTag {
-                repository,
-                range,
-                tags,
-            } => write!(
-                f,
-                "none of the {tags} tags of {repository} is a version within \"{range}\""
-            ),
+            Self::NoTag { repository, range, tags } => {
+                write!(f, "none of the {tags} tags of {repository} is a version within \"{range}\"")
+            }
             Self::NoReference { image } => {
                 write!(f, "{image} names no tag or digest that could be asked for")
             }
-            Self::NoPlatform {
-                image,
-                wanted,
-                offered,
-            } => {
+            Self::NoPlatform { image, wanted, offered } => {
                 write!(f, "{image} has no image for {wanted}; it offers ")?;
                 if offered.is_empty() {
                     return f.write_str("none at all");
                 }
                 f.write_str(&offered.join(", "))
             }
-            Self::DigestMismatch {
-                what,
-                wanted,
-                found,
-            } => write!(f, "{what} should be {wanted}, but its bytes are {found}"),
-            Self::TooLarge { what, limit } => write!(
-                f,
-                "{what} is larger than {limit} bytes, the most that is read of one"
-            ),
+            Self::DigestMismatch { what, wanted, found } => {
+                write!(f, "{what} should be {wanted}, but its bytes are {found}")
+            }
+            Self::TooLarge { what, limit } => {
+                write!(f, "{what} is larger than {limit} bytes, the most that is read of one")
+            }
             Self::TooDeep { what, limit } => {
                 write!(f, "{what} has indexes nested more than {limit} deep")
             }
@@ -216,12 +173,7 @@ impl fmt::Display for RegistryError {
             Self::Protocol { host, what, text } => {
                 write!(f, "{host} answered {what} against the protocol: {text}")
             }
-            Self::Server {
-                host,
-                what,
-                status,
-                text,
-            } => {
+            Self::Server { host, what, status, text } => {
                 write!(f, "{host} answered {what} with status {status}")?;
                 more(f, text)
             }
@@ -325,10 +277,7 @@ impl RegistryError {
 
     /// Whether it follows from bytes that were verified, so that it stays until the tag moves.
     pub(super) fn is_of_content(&self) -> bool {
-        matches!(
-            self,
-            Self::NoPlatform { .. } | Self::TooDeep { .. } | Self::Malformed { .. }
-        )
+        matches!(self, Self::NoPlatform { .. } | Self::TooDeep { .. } | Self::Malformed { .. })
     }
 
     /// Whether the host as a whole is out of order, so that asking it for something else is no use now.

@@ -89,10 +89,7 @@ struct Clock {
 
 impl Clock {
     fn at(given: Moment) -> Self {
-        Self {
-            given,
-            since: Instant::now(),
-        }
+        Self { given, since: Instant::now() }
     }
 
     fn now(&self) -> Moment {
@@ -105,11 +102,8 @@ impl Registries {
     /// Registries as the settings name them; others are asked over https, without credentials.
     /// Reads the files with credentials now, and never again; connects to nobody yet.
     pub fn new(settings: &[HostSettings], timeouts: Timeouts) -> Self {
-        let plain = settings
-            .iter()
-            .filter(|host| host.plain_http)
-            .map(|host| host.host.clone())
-            .collect();
+        let plain =
+            settings.iter().filter(|host| host.plain_http).map(|host| host.host.clone()).collect();
         let mut inner = Inner {
             settings: BTreeMap::new(),
             plain: Rc::new(plain),
@@ -125,9 +119,7 @@ impl Registries {
             let found = inner.host(&host.host);
             inner.problems.extend(found.problem());
         }
-        Self {
-            inner: Rc::new(inner),
-        }
+        Self { inner: Rc::new(inner) }
     }
 
     /// Credentials of the settings that can't be used, for the board's problems. Their hosts are asked without any.
@@ -155,18 +147,9 @@ impl Registries {
         let host = self.inner.host(&reference.repository.host);
         let mut state = host.state.lock().await;
         let clock = Clock::at(now);
-        state
-            .gate(&host, round, now)
-            .map_err(Failure::without_release)?;
-        let answer = state
-            .resolve(&host, reference, track, board, round, &clock)
-            .await;
-        state.note(
-            &host,
-            Some(round),
-            &clock,
-            answer.as_ref().err().map(|f| &f.error),
-        );
+        state.gate(&host, round, now).map_err(Failure::without_release)?;
+        let answer = state.resolve(&host, reference, track, board, round, &clock).await;
+        state.note(&host, Some(round), &clock, answer.as_ref().err().map(|f| &f.error));
         answer
     }
 
@@ -184,9 +167,7 @@ impl Registries {
         let mut state = host.state.lock().await;
         let clock = Clock::at(now);
         state.ordered_pause(&host, now)?;
-        let answer = host
-            .head(&mut state.auth, repository, &manifest.to_string(), &clock)
-            .await;
+        let answer = host.head(&mut state.auth, repository, &manifest.to_string(), &clock).await;
         state.note(&host, None, &clock, answer.as_ref().err());
         match answer {
             Ok(_) => Ok(true),
@@ -224,10 +205,7 @@ impl Inner {
             .settings
             .get(name)
             .cloned()
-            .unwrap_or_else(|| HostSettings {
-                host: name.to_owned(),
-                ..HostSettings::default()
-            });
+            .unwrap_or_else(|| HostSettings { host: name.to_owned(), ..HostSettings::default() });
         let transport = Rc::clone(
             self.transports
                 .borrow_mut()
@@ -235,9 +213,7 @@ impl Inner {
                 .or_insert_with(|| Rc::new(Transport::new(settings.ca.clone(), self.timeouts))),
         );
         let host = Rc::new(Host::new(&settings, transport, Rc::clone(&self.plain)));
-        self.hosts
-            .borrow_mut()
-            .insert(name.to_owned(), Rc::clone(&host));
+        self.hosts.borrow_mut().insert(name.to_owned(), Rc::clone(&host));
         host
     }
 }

@@ -28,17 +28,9 @@ impl Host {
         clock: &Clock,
     ) -> Result<Vec<u8>, RegistryError> {
         let what = named(repository, &digest.to_string());
-        let mut answer = self
-            .blob_once(auth, repository, digest, limit, clock, &what)
-            .await;
-        if let Err(RegistryError::Unreachable {
-            cause: NoAnswer::Broken,
-            ..
-        }) = answer
-        {
-            answer = self
-                .blob_once(auth, repository, digest, limit, clock, &what)
-                .await;
+        let mut answer = self.blob_once(auth, repository, digest, limit, clock, &what).await;
+        if let Err(RegistryError::Unreachable { cause: NoAnswer::Broken, .. }) = answer {
+            answer = self.blob_once(auth, repository, digest, limit, clock, &what).await;
         }
         let bytes = answer?;
         verified(&bytes, digest, &what)?;
@@ -118,11 +110,7 @@ pub(super) fn verified(bytes: &[u8], digest: &Digest, what: &str) -> Result<(), 
     if found == *digest {
         return Ok(());
     }
-    Err(RegistryError::DigestMismatch {
-        what: what.to_owned(),
-        wanted: *digest,
-        found,
-    })
+    Err(RegistryError::DigestMismatch { what: what.to_owned(), wanted: *digest, found })
 }
 
 fn is_redirect(status: StatusCode) -> bool {

@@ -121,11 +121,7 @@ impl State {
             .wanted(host, reference, track, round, clock)
             .await
             .map_err(Failure::without_release)?;
-        let key = Key {
-            path: repository.path.clone(),
-            reference: wanted,
-            platform: board.clone(),
-        };
+        let key = Key { path: repository.path.clone(), reference: wanted, platform: board.clone() };
         if let Some(seen) = self.seen.get(&key)
             && (seen.round == round || (*track == Track::Pinned && seen.digest.is_some()))
         {
@@ -149,11 +145,7 @@ impl State {
         };
         self.keep(
             key,
-            Seen {
-                round,
-                digest: digest.filter(|_| lasting),
-                outcome: outcome.clone(),
-            },
+            Seen { round, digest: digest.filter(|_| lasting), outcome: outcome.clone() },
         );
         outcome
     }
@@ -167,35 +159,28 @@ impl State {
         round: Round,
         clock: &Clock,
     ) -> Result<String, RegistryError> {
-        let none = || RegistryError::NoReference {
-            image: reference.to_string(),
-        };
+        let none = || RegistryError::NoReference { image: reference.to_string() };
         match track {
             Track::Tag(tag) if is_tag(tag) => Ok(tag.clone()),
             Track::Tag(_) => Err(none()),
-            Track::Pinned => reference
-                .digest
-                .map(|digest| digest.to_string())
-                .ok_or_else(none),
+            Track::Pinned => reference.digest.map(|digest| digest.to_string()).ok_or_else(none),
             Track::Semver(range) => {
                 let repository = &reference.repository;
-                let fresh = self
-                    .lists
-                    .get(&repository.path)
-                    .is_some_and(|list| list.round == round);
+                let fresh =
+                    self.lists.get(&repository.path).is_some_and(|list| list.round == round);
                 if !fresh {
                     let list = self.list(host, repository, round, clock).await?;
                     self.lists.insert(repository.path.clone(), list);
                 }
                 let list = self.lists.get(&repository.path);
                 let tags = list.map(|list| list.versions.iter().map(String::as_str));
-                track::highest(range, tags.into_iter().flatten())
-                    .map(str::to_owned)
-                    .ok_or_else(|| RegistryError::NoTag {
+                track::highest(range, tags.into_iter().flatten()).map(str::to_owned).ok_or_else(
+                    || RegistryError::NoTag {
                         repository: repository.to_string(),
                         range: range.clone(),
                         tags: list.map_or(0, |list| list.tags),
-                    })
+                    },
+                )
             }
         }
     }
@@ -210,11 +195,7 @@ impl State {
     ) -> Result<List, RegistryError> {
         let what = format!("the tag list of {repository}");
         let mut path = format!("/v2/{}/tags/list?n={PAGE_TAGS}", repository.path);
-        let mut list = List {
-            round,
-            tags: 0,
-            versions: Vec::new(),
-        };
+        let mut list = List { round, tags: 0, versions: Vec::new() };
         let mut left = LIST_BYTES_MAX;
         for _ in 0..PAGES_MAX {
             let ask = Ask {
@@ -226,25 +207,21 @@ impl State {
             };
             let limit = left.min(oci::TAGS_BYTES_MAX);
             let page = match host.get(&mut self.auth, &ask, limit, clock).await {
-                Err(RegistryError::NotFound { .. }) => Err(RegistryError::NotFound {
-                    what: format!("repository {repository}"),
-                }),
+                Err(RegistryError::NotFound { .. }) => {
+                    Err(RegistryError::NotFound { what: format!("repository {repository}") })
+                }
                 other => other,
             }?;
             left = left.saturating_sub(page.bytes.len());
             let tags = oci::tags(&page.bytes).map_err(|error| malformed(&what, error))?;
             list.tags += tags.len();
-            list.versions
-                .extend(tags.into_iter().filter(|tag| track::is_version(tag)));
+            list.versions.extend(tags.into_iter().filter(|tag| track::is_version(tag)));
             match headers::next_page(&page.headers, &host.authority) {
                 Some(next) if next != path => path = next,
                 _ => return Ok(list),
             }
         }
-        Err(RegistryError::TooLarge {
-            what,
-            limit: LIST_BYTES_MAX,
-        })
+        Err(RegistryError::TooLarge { what, limit: LIST_BYTES_MAX })
     }
 
     /// Asks for a tag or digest: HEAD first, the rest only if that moved. The digest is what the tag points at.
@@ -261,20 +238,16 @@ impl State {
         let pinned: Option<Digest> = key.reference.parse().ok();
         let head = match pinned {
             Some(digest) => Ok(Some(digest)),
-            None => {
-                host.head(&mut self.auth, repository, &key.reference, clock)
-                    .await
-            }
+            None => host.head(&mut self.auth, repository, &key.reference, clock).await,
         };
         let top = match head {
             Ok(Some(digest)) => Top::named(digest),
-            Ok(None) => match host
-                .manifest(&mut self.auth, repository, &key.reference, clock)
-                .await
-            {
-                Ok(answer) => Top::read(answer),
-                Err(error) => return (None, Err(Failure::without_release(error))),
-            },
+            Ok(None) => {
+                match host.manifest(&mut self.auth, repository, &key.reference, clock).await {
+                    Ok(answer) => Top::read(answer),
+                    Err(error) => return (None, Err(Failure::without_release(error))),
+                }
+            }
             Err(error) => return (None, Err(Failure::without_release(error))),
         };
         let digest = top.digest;
@@ -298,12 +271,7 @@ impl State {
         };
         let outcome = walk.start(top).await;
         let release = walk.release;
-        (
-            Some(digest),
-            outcome
-                .map(Rc::new)
-                .map_err(|error| Failure { error, release }),
-        )
+        (Some(digest), outcome.map(Rc::new).map_err(|error| Failure { error, release }))
     }
 
     fn keep(&mut self, key: Key, seen: Seen) {

@@ -74,10 +74,7 @@ impl Auth {
         let common = |bearer: &&Bearer| !bearer.scope.contains("repository:");
         let known = self.challenges.get(repository);
         let Some(bearer) = known.or(self.challenges.values().find(common)).cloned() else {
-            let basic = host
-                .credentials()
-                .filter(|_| self.basic)
-                .and_then(Credentials::basic);
+            let basic = host.credentials().filter(|_| self.basic).and_then(Credentials::basic);
             return Ok(basic.and_then(|value| HeaderValue::from_str(&value).ok()));
         };
         if let Some(token) = self.tokens.get(&bearer)
@@ -109,11 +106,7 @@ impl Auth {
     ) -> bool {
         match challenge(headers) {
             Some(Challenge::Bearer(bearer)) => {
-                if self
-                    .tokens
-                    .get(&bearer)
-                    .is_some_and(|token| Some(&token.header) == sent)
-                {
+                if self.tokens.get(&bearer).is_some_and(|token| Some(&token.header) == sent) {
                     self.tokens.remove(&bearer);
                 }
                 self.challenges.insert(repository.to_owned(), bearer);
@@ -152,11 +145,8 @@ async fn fetch(
     let request = request(host, bearer, &what)?;
     let uri = request.uri().clone();
     let asked = clock.now();
-    let answer = host
-        .transport()
-        .send(request)
-        .await
-        .map_err(|lost| host.lost(lost, &uri, &what))?;
+    let answer =
+        host.transport().send(request).await.map_err(|lost| host.lost(lost, &uri, &what))?;
     let (head, body) = answer.into_parts();
     let bytes = host
         .transport()
@@ -179,10 +169,7 @@ async fn fetch(
         .map_err(|_| host.against(&what, "a token with characters that no header has"))?;
     let life = raw.expires_in.unwrap_or(0).saturating_mul(1000);
     let life = life.clamp(LIFE_MIN.0, LIFE_MAX.0) - LIFE_SPARED.0;
-    Ok(Token {
-        header,
-        until: asked.after(Millis(life)),
-    })
+    Ok(Token { header, until: asked.after(Millis(life)) })
 }
 
 fn request(

@@ -65,12 +65,7 @@ pub(super) struct Transport {
 impl Transport {
     /// Makes no connection and reads no file yet. `ca`: certificates trusted beside the system's.
     pub(super) fn new(ca: Option<PathBuf>, timeouts: Timeouts) -> Self {
-        Self {
-            http: builder().build(connector(timeouts)),
-            https: OnceCell::new(),
-            ca,
-            timeouts,
-        }
+        Self { http: builder().build(connector(timeouts)), https: OnceCell::new(), ca, timeouts }
     }
 
     /// Sends a request and waits for the headers of its answer.
@@ -183,9 +178,7 @@ fn read_roots(ca: Option<PathBuf>) -> Result<RootCertStore, String> {
     let mut found = 0;
     for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
         let certificate = certificate.map_err(|error| format!("{}: {error}", path.display()))?;
-        store
-            .add(certificate)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+        store.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
         found += 1;
     }
     if found == 0 {
@@ -205,10 +198,7 @@ fn tls(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
 }
 
 fn too_slow(what: &str, limit: Duration) -> Lost {
-    Lost::NoAnswer(
-        NoAnswer::Timeout,
-        format!("{what}: nothing within {} s", limit.as_secs_f32()),
-    )
+    Lost::NoAnswer(NoAnswer::Timeout, format!("{what}: nothing within {} s", limit.as_secs_f32()))
 }
 
 fn broken(error: &hyper::Error) -> Lost {
@@ -217,11 +207,7 @@ fn broken(error: &hyper::Error) -> Lost {
 
 /// What an error of the client means. Its kinds are not public: the chain of causes tells them.
 fn lost(error: &ClientError) -> Lost {
-    let mut cause = if error.is_connect() {
-        NoAnswer::Connect
-    } else {
-        NoAnswer::Broken
-    };
+    let mut cause = if error.is_connect() { NoAnswer::Connect } else { NoAnswer::Broken };
     let mut text = deepest(error);
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {

@@ -37,18 +37,12 @@ pub(super) struct Top {
 impl Top {
     /// A digest; its bytes are not read yet.
     pub(super) fn named(digest: Digest) -> Self {
-        Self {
-            digest,
-            answer: None,
-        }
+        Self { digest, answer: None }
     }
 
     /// Bytes read by tag, from a registry that answers no HEAD.
     pub(super) fn read(answer: Answer) -> Self {
-        Self {
-            digest: Digest::of(&answer.bytes),
-            answer: Some(answer),
-        }
+        Self { digest: Digest::of(&answer.bytes), answer: Some(answer) }
     }
 }
 
@@ -102,11 +96,7 @@ impl Walk<'_> {
             }
             Document::Manifest(manifest) => {
                 self.release.index = None;
-                let offer = Offer {
-                    platform: None,
-                    version: None,
-                    reason: "",
-                };
+                let offer = Offer { platform: None, version: None, reason: "" };
                 self.image(&digest, manifest, &offer).await
             }
         }
@@ -142,20 +132,16 @@ impl Walk<'_> {
         depth: usize,
         reason: &str,
     ) -> Result<Resolved, RegistryError> {
-        let offer = Offer {
-            platform: offer.platform.as_ref(),
-            version: index.version.as_deref(),
-            reason,
-        };
+        let offer =
+            Offer { platform: offer.platform.as_ref(), version: index.version.as_deref(), reason };
         if let Some(known) = self.known_as(|known| known.manifest == Some(entry.digest)) {
             return Ok(self.again(&known, &offer));
         }
         match self.fetch(&entry.digest).await? {
             Document::Manifest(manifest) => self.image(&entry.digest, manifest, &offer).await,
-            Document::Index(_) if depth == INDEXES_MAX => Err(RegistryError::TooDeep {
-                what: self.image.clone(),
-                limit: INDEXES_MAX,
-            }),
+            Document::Index(_) if depth == INDEXES_MAX => {
+                Err(RegistryError::TooDeep { what: self.image.clone(), limit: INDEXES_MAX })
+            }
             Document::Index(inner) => Box::pin(self.descend(&inner, depth + 1)).await,
         }
     }
@@ -179,10 +165,7 @@ impl Walk<'_> {
             }
             Some(_) => {}
             None => {
-                let own = Entry {
-                    platform: Some(config.platform.clone()),
-                    ..Entry::default()
-                };
+                let own = Entry { platform: Some(config.platform.clone()), ..Entry::default() };
                 let choice = choose(std::slice::from_ref(&own), self.board)
                     .map_err(|none| self.no_platform(none.offered))?;
                 reason = if reason.is_empty() {
@@ -194,27 +177,15 @@ impl Walk<'_> {
             }
         }
         self.release.created = config.created;
-        let tag = self
-            .release
-            .tag
-            .as_deref()
-            .filter(|tag| track::is_version(tag));
-        self.release.version = [
-            config.version.as_deref(),
-            manifest.version.as_deref(),
-            offer.version,
-            tag,
-        ]
-        .into_iter()
-        .flatten()
-        .find(|version| !version.is_empty())
-        .map(|version| {
-            version
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(VERSION_MAX)
-                .collect()
-        });
+        let tag = self.release.tag.as_deref().filter(|tag| track::is_version(tag));
+        self.release.version =
+            [config.version.as_deref(), manifest.version.as_deref(), offer.version, tag]
+                .into_iter()
+                .flatten()
+                .find(|version| !version.is_empty())
+                .map(|version| {
+                    version.chars().filter(|c| !c.is_control()).take(VERSION_MAX).collect()
+                });
         self.release.source = Source::Registry;
         Ok(Resolved {
             release: self.release.clone(),
@@ -251,10 +222,7 @@ impl Walk<'_> {
         self.fetches += 1;
         let reference = digest.to_string();
         let what = named(self.repository, &reference);
-        let answer = self
-            .host
-            .manifest(self.auth, self.repository, &reference, self.clock)
-            .await?;
+        let answer = self.host.manifest(self.auth, self.repository, &reference, self.clock).await?;
         verified(&answer.bytes, digest, &what)?;
         self.parse(&answer, &what)
     }
@@ -267,10 +235,7 @@ impl Walk<'_> {
     async fn config(&mut self, digest: &Digest) -> Result<ImageConfig, RegistryError> {
         self.fetches += 1;
         let limit = oci::CONFIG_BYTES_MAX;
-        let bytes = self
-            .host
-            .blob(self.auth, self.repository, digest, limit, self.clock)
-            .await?;
+        let bytes = self.host.blob(self.auth, self.repository, digest, limit, self.clock).await?;
         oci::config(&bytes)
             .map_err(|error| malformed(&named(self.repository, &digest.to_string()), error))
     }

@@ -103,19 +103,11 @@ async fn a_token_that_is_over_is_renewed_before_the_request() {
     fake.server.take();
     board.next();
     board.tag(host, "1").await.expect("resolved");
-    assert_eq!(
-        fake.server.take(),
-        ["HEAD /v2/app/manifests/1"],
-        "still good"
-    );
+    assert_eq!(fake.server.take(), ["HEAD /v2/app/manifests/1"], "still good");
     board.next();
     board.tag(host, "1").await.expect("resolved");
     let lines = fake.server.take();
-    assert_eq!(
-        lines.len(),
-        2,
-        "no request that is bound to be denied: {lines:?}"
-    );
+    assert_eq!(lines.len(), 2, "no request that is bound to be denied: {lines:?}");
     assert!(lines[0].starts_with("GET /token"), "{lines:?}");
 }
 
@@ -123,10 +115,7 @@ async fn a_token_that_is_over_is_renewed_before_the_request() {
 async fn a_token_that_is_taken_back_is_renewed_once_and_no_oftener() {
     let fake = Fake::bent(|request: &Request| {
         if request.target.starts_with("/token") {
-            return Some(Reply::new(
-                200,
-                "{\"access_token\":\"t\",\"expires_in\":3600}",
-            ));
+            return Some(Reply::new(200, "{\"access_token\":\"t\",\"expires_in\":3600}"));
         }
         let realm = format!("http://{}/token", request.header("host"));
         Some(Reply::new(401, "").with("www-authenticate", format!("Bearer realm=\"{realm}\"")))
@@ -136,14 +125,7 @@ async fn a_token_that_is_taken_back_is_renewed_once_and_no_oftener() {
     for expected in [3, 3] {
         let error = board.error(host, "1").await;
         assert!(
-            matches!(
-                error,
-                RegistryError::Denied {
-                    status: 401,
-                    signed_in: false,
-                    ..
-                }
-            ),
+            matches!(error, RegistryError::Denied { status: 401, signed_in: false, .. }),
             "{error:?}"
         );
         assert_eq!(fake.server.take().len(), expected);
@@ -169,15 +151,9 @@ async fn a_token_for_everything_serves_all_repositories() {
     board.tag(host, "1").await.expect("resolved");
     fake.server.take();
     let image = format!("{host}/other");
-    board
-        .resolve(&image, &Track::Tag("2".to_owned()))
-        .await
-        .expect("resolved");
+    board.resolve(&image, &Track::Tag("2".to_owned())).await.expect("resolved");
     let lines = fake.server.take();
-    assert!(
-        !lines.iter().any(|line| line.contains("token")),
-        "{lines:?}"
-    );
+    assert!(!lines.iter().any(|line| line.contains("token")), "{lines:?}");
     assert_eq!(lines.len(), 3, "no 401 in between: {lines:?}");
 }
 
@@ -200,22 +176,11 @@ async fn a_password_goes_where_it_is_asked_for_and_then_at_once() {
     let anonymous = Board::of(host);
     let error = anonymous.error(host, "1").await;
     let reason = error.reason(Timestamp(0));
-    assert_eq!(
-        (reason.code, reason.class),
-        (Code::RegistryDenied, Class::Config)
-    );
-    assert!(
-        reason.message.contains("without credentials (401)"),
-        "{}",
-        reason.message
-    );
+    assert_eq!((reason.code, reason.class), (Code::RegistryDenied, Class::Config));
+    assert!(reason.message.contains("without credentials (401)"), "{}", reason.message);
     assert!(reason.hint.contains("[[registry]]"), "{}", reason.hint);
     assert_eq!(fake.server.take().len(), 1);
-    assert_eq!(
-        anonymous.registries.not_before(host),
-        None,
-        "the registry is well"
-    );
+    assert_eq!(anonymous.registries.not_before(host), None, "the registry is well");
 }
 
 #[tokio::test]
@@ -226,26 +191,14 @@ async fn a_wrong_password_is_denied_after_two_requests_and_never_shown() {
     let host = &server.authority;
     let board = Board::with(&[with_password(host, &file)], PATIENT);
     let error = board.error(host, "1").await;
-    assert!(
-        matches!(
-            error,
-            RegistryError::Denied {
-                signed_in: true,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, RegistryError::Denied { signed_in: true, .. }), "{error:?}");
     assert_eq!(server.take().len(), 2);
     let credentials = board.registries.credentials(host).expect("there are some");
     let shown = format!("{error} {error:?} {credentials:?} {}", error.hint());
     assert!(!shown.contains("secret"), "{shown}");
     assert_eq!(
         credentials,
-        Credentials::Password {
-            user: "ann".to_owned(),
-            password: "secret".to_owned()
-        }
+        Credentials::Password { user: "ann".to_owned(), password: "secret".to_owned() }
     );
 }
 
@@ -301,10 +254,7 @@ async fn a_refresh_token_is_posted() {
     let host = &fake.server.authority;
     let text = format!("{{\"auths\":{{\"{host}\":{{\"identitytoken\":\"re/fresh\"}}}}}}");
     std::fs::write(&auth.0, text).expect("a scratch file");
-    let settings = HostSettings {
-        auth: Some(auth.0.clone()),
-        ..plain(host)
-    };
+    let settings = HostSettings { auth: Some(auth.0.clone()), ..plain(host) };
     let board = Board::with(&[settings], PATIENT);
     board.tag(host, "1").await.expect("resolved");
 }
@@ -336,13 +286,8 @@ async fn a_blob_elsewhere_is_fetched_without_credentials_and_still_verified() {
         let image = store.image(ARM, "a");
         store.spoil_blob(&image.config.expect("an image has one"), b"{\"rootfs\":{}}");
     });
-    let error = Board::with(&[with_password(host, &file)], PATIENT)
-        .error(host, "1")
-        .await;
-    assert!(
-        matches!(error, RegistryError::DigestMismatch { .. }),
-        "{error:?}"
-    );
+    let error = Board::with(&[with_password(host, &file)], PATIENT).error(host, "1").await;
+    assert!(matches!(error, RegistryError::DigestMismatch { .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -355,34 +300,16 @@ async fn redirects_have_an_end_and_manifests_have_none() {
     let host = &fake.server.authority;
     let board = Board::of(host);
     let error = board.error(host, "1").await;
-    assert!(
-        error.to_string().contains("more than 3 redirects"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("more than 3 redirects"), "{error}");
     let error = board.error(host, "2").await;
-    assert!(
-        matches!(error, RegistryError::Server { status: 307, .. }),
-        "{error:?}"
-    );
-    for target in [
-        "ftp://x/y",
-        "file:///etc/passwd",
-        "http://u@x/y",
-        "//x/y",
-        "",
-    ] {
+    assert!(matches!(error, RegistryError::Server { status: 307, .. }), "{error:?}");
+    for target in ["ftp://x/y", "file:///etc/passwd", "http://u@x/y", "//x/y", ""] {
         let fake = Fake::bent(move |request: &Request| {
-            request
-                .target
-                .contains("/blobs/")
-                .then(|| Reply::new(307, "").with("location", target))
+            request.target.contains("/blobs/").then(|| Reply::new(307, "").with("location", target))
         });
         one_image(&fake);
         let host = &fake.server.authority;
         let error = Board::of(host).error(host, "1").await;
-        assert!(
-            matches!(error, RegistryError::Protocol { .. }),
-            "{target}: {error:?}"
-        );
+        assert!(matches!(error, RegistryError::Protocol { .. }), "{target}: {error:?}");
     }
 }

@@ -39,19 +39,12 @@ async fn a_tag_is_followed_to_the_image_for_this_board() {
     let release = &found.release;
     assert_eq!(release.repository, Some(format!("{host}/app")));
     assert_eq!(release.tag.as_deref(), Some("1.0.0"));
-    assert_eq!(
-        release.version.as_deref(),
-        Some("1.0.0"),
-        "the tag is a version"
-    );
+    assert_eq!(release.version.as_deref(), Some("1.0.0"), "the tag is a version");
     assert_eq!(release.config, arm.config);
     assert_eq!(release.manifest, Some(arm.digest));
     assert_eq!(release.index, Some(index.digest));
     assert_eq!(release.platform.as_deref(), Some("linux/arm/v7"));
-    assert_eq!(
-        release.created,
-        "2026-11-23T21:00:00Z".parse::<Timestamp>().ok()
-    );
+    assert_eq!(release.created, "2026-11-23T21:00:00Z".parse::<Timestamp>().ok());
     assert_eq!(release.download_bytes, Some(1000));
     assert_eq!(release.source, Source::Registry);
     assert_eq!(found.facts.user, "app");
@@ -59,15 +52,8 @@ async fn a_tag_is_followed_to_the_image_for_this_board() {
     assert_eq!(found.facts.env, ["MARK=a"]);
     assert_eq!(found.layers.len(), 1);
     assert_eq!(found.layers[0].size, 1000);
-    assert!(
-        found.platform_reason.contains("linux/arm/v7"),
-        "{}",
-        found.platform_reason
-    );
-    assert_eq!(
-        short(fake.server.take()),
-        [HEAD, BY_DIGEST, BY_DIGEST, BLOB]
-    );
+    assert!(found.platform_reason.contains("linux/arm/v7"), "{}", found.platform_reason);
+    assert_eq!(short(fake.server.take()), [HEAD, BY_DIGEST, BY_DIGEST, BLOB]);
     assert_eq!(fake.server.requests().len(), 0);
 }
 
@@ -89,10 +75,7 @@ async fn a_tag_that_did_not_move_costs_one_head_on_a_kept_connection() {
     assert_eq!(fake.server.take(), [HEAD, HEAD, HEAD]);
     let head = &requests[0];
     assert_eq!(head.header("accept"), titania_core::oci::ACCEPT);
-    assert_eq!(
-        head.header("user-agent"),
-        format!("titania-agent/{}", env!("CARGO_PKG_VERSION"))
-    );
+    assert_eq!(head.header("user-agent"), format!("titania-agent/{}", env!("CARGO_PKG_VERSION")));
 }
 
 #[tokio::test]
@@ -101,11 +84,8 @@ async fn several_apps_on_one_tag_ask_once_a_round() {
     fake.put(|store| two_boards(store, "a", "b"));
     let host = &fake.server.authority;
     let board = Board::of(host);
-    let (one, two, three) = tokio::join!(
-        board.tag(host, "1.0.0"),
-        board.tag(host, "1.0.0"),
-        board.tag(host, "1.0.0")
-    );
+    let (one, two, three) =
+        tokio::join!(board.tag(host, "1.0.0"), board.tag(host, "1.0.0"), board.tag(host, "1.0.0"));
     assert_eq!(one, two);
     assert_eq!(two, three);
     assert!(one.is_ok());
@@ -160,19 +140,11 @@ async fn a_docker_list_and_single_manifests_of_both_kinds_are_taken() {
     });
     let host = &fake.server.authority;
     let board = Board::of(host);
-    for (tag, mark, index) in [
-        ("list", "d", true),
-        ("docker", "d", false),
-        ("oci", "o", false),
-    ] {
+    for (tag, mark, index) in [("list", "d", true), ("docker", "d", false), ("oci", "o", false)] {
         let found = board.tag(host, tag).await.expect(tag);
         assert_eq!(found.facts.env, [format!("MARK={mark}")], "{tag}");
         assert_eq!(found.release.index.is_some(), index, "{tag}");
-        assert_eq!(
-            found.release.platform.as_deref(),
-            Some("linux/arm/v7"),
-            "{tag}"
-        );
+        assert_eq!(found.release.platform.as_deref(), Some("linux/arm/v7"), "{tag}");
         assert_eq!(found.release.version, None, "{tag} is no version");
     }
 }
@@ -184,10 +156,7 @@ async fn a_pinned_digest_is_asked_for_once() {
     let host = &fake.server.authority;
     let mut board = Board::of(host);
     let image = format!("{host}/app@{}", index.digest);
-    let found = board
-        .resolve(&image, &Track::Pinned)
-        .await
-        .expect("resolved");
+    let found = board.resolve(&image, &Track::Pinned).await.expect("resolved");
     assert_eq!(found.release.config, arm.config);
     assert_eq!(found.release.tag, None);
     assert_eq!(short(fake.server.take()), [BY_DIGEST, BY_DIGEST, BLOB]);
@@ -195,10 +164,7 @@ async fn a_pinned_digest_is_asked_for_once() {
     assert_eq!(board.resolve(&image, &Track::Pinned).await, Ok(found));
     assert_eq!(fake.server.take().len(), 0);
     let image = format!("{host}/app");
-    let failure = board
-        .resolve(&image, &Track::Pinned)
-        .await
-        .expect_err("no digest");
+    let failure = board.resolve(&image, &Track::Pinned).await.expect_err("no digest");
     assert_eq!(failure.error, RegistryError::NoReference { image });
 }
 
@@ -218,33 +184,21 @@ async fn semver_takes_the_highest_of_all_pages_and_asks_no_more_than_needed() {
     let host = &fake.server.authority;
     let mut board = Board::of(host);
     let image = format!("{host}/app");
-    let found = board
-        .resolve(&image, &range(">=0.3, <2"))
-        .await
-        .expect("resolved");
+    let found = board.resolve(&image, &range(">=0.3, <2")).await.expect("resolved");
     assert_eq!(found.release.tag.as_deref(), Some("v1.2.3"));
     assert_eq!(found.facts.env, ["MARK=new"]);
     fake.server.take();
     board.next();
     // Another range over the same repository shares the list.
-    board
-        .resolve(&image, &range(">=0.3, <2"))
-        .await
-        .expect("resolved");
-    let other = board
-        .resolve(&image, &range(">=2"))
-        .await
-        .expect("resolved");
+    board.resolve(&image, &range(">=0.3, <2")).await.expect("resolved");
+    let other = board.resolve(&image, &range(">=2")).await.expect("resolved");
     assert_eq!(other.release.tag.as_deref(), Some("2.0.0"));
     let lines = fake.server.take();
     let count = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
     assert_eq!(count("GET /v2/app/tags/list?"), 3, "{lines:?}");
     assert_eq!(count("HEAD /v2/app/manifests/v1.2.3"), 1, "{lines:?}");
     board.registries.rest();
-    let failure = board
-        .resolve(&image, &range(">=3"))
-        .await
-        .expect_err("none");
+    let failure = board.resolve(&image, &range(">=3")).await.expect_err("none");
     assert_eq!(
         failure.to_string(),
         format!("none of the 2503 tags of {host}/app is a version within \">=3\"")
@@ -279,15 +233,8 @@ async fn bytes_that_are_not_those_of_the_digest_are_refused_wherever_they_come()
         assert_eq!(*wanted, expected, "{place}");
         assert!(failure.refuses(), "{place}");
         let reason = failure.error.reason(Timestamp(0));
-        assert_eq!(
-            (reason.code, reason.class),
-            (Code::DigestMismatch, Class::Environment)
-        );
-        assert!(
-            reason.message.contains(&expected.to_string()),
-            "{}",
-            reason.message
-        );
+        assert_eq!((reason.code, reason.class), (Code::DigestMismatch, Class::Environment));
+        assert!(reason.message.contains(&expected.to_string()), "{}", reason.message);
     }
 }
 
@@ -308,10 +255,7 @@ async fn a_registry_that_names_no_digest_or_takes_no_head_is_read_by_tag() {
         fake.server.take();
         board.next();
         assert_eq!(board.tag(host, "1").await, Ok(first));
-        assert_eq!(
-            fake.server.take(),
-            ["HEAD /v2/app/manifests/1", "GET /v2/app/manifests/1"]
-        );
+        assert_eq!(fake.server.take(), ["HEAD /v2/app/manifests/1", "GET /v2/app/manifests/1"]);
     }
 }
 
@@ -321,17 +265,10 @@ async fn what_is_not_there_is_not_found_and_refuses_nothing() {
     let host = &fake.server.authority;
     let mut board = Board::of(host);
     let failure = board.tag(host, "gone").await.expect_err("no such tag");
-    assert_eq!(
-        failure.to_string(),
-        format!("{host}/app:gone does not exist")
-    );
+    assert_eq!(failure.to_string(), format!("{host}/app:gone does not exist"));
     assert!(!failure.refuses());
     assert_eq!(failure.error.reason(Timestamp(0)).code, Code::ImageMissing);
-    assert_eq!(
-        board.registries.not_before(host),
-        None,
-        "the registry itself is well"
-    );
+    assert_eq!(board.registries.not_before(host), None, "the registry itself is well");
     // A tag that comes back is found again.
     fake.put(|store| two_boards(store, "a", "b"));
     assert!(board.tag(host, "1.0.0").await.is_ok());
@@ -350,18 +287,11 @@ async fn a_release_that_may_be_needed_again_is_looked_for_with_one_head() {
     let host = &fake.server.authority;
     let board = Board::of(host);
     let reference: Reference = format!("{host}/app").parse().expect("a reference");
-    let ask = |digest| {
-        board
-            .registries
-            .exists(&reference.repository, digest, board.now)
-    };
+    let ask = |digest| board.registries.exists(&reference.repository, digest, board.now);
     assert_eq!(ask(&arm.digest).await, Ok(true));
     let other = titania_core::digest::Digest::of(b"never pushed");
     assert_eq!(ask(&other).await, Ok(false));
     let lines = fake.server.take();
-    assert!(
-        lines.iter().all(|line| line.starts_with("HEAD ")),
-        "{lines:?}"
-    );
+    assert!(lines.iter().all(|line| line.starts_with("HEAD ")), "{lines:?}");
     assert_eq!(lines.len(), 2);
 }

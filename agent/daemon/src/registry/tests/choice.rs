@@ -30,10 +30,7 @@ async fn an_index_without_a_match_lists_what_it_has() {
     assert_eq!(failure.release.index, Some(index.digest));
     assert_eq!(failure.release.tag.as_deref(), Some("1.0.0"));
     let reason = failure.error.reason(Timestamp(0));
-    assert_eq!(
-        (reason.code, reason.class),
-        (Code::NoPlatform, Class::Release)
-    );
+    assert_eq!((reason.code, reason.class), (Code::NoPlatform, Class::Release));
     assert_eq!(
         reason.message,
         format!(
@@ -44,11 +41,7 @@ async fn an_index_without_a_match_lists_what_it_has() {
     fake.server.take();
     board.next();
     assert_eq!(board.tag(host, "1.0.0").await.expect_err("still"), failure);
-    assert_eq!(
-        fake.server.take(),
-        [HEAD],
-        "a refusal is remembered until the tag moves"
-    );
+    assert_eq!(fake.server.take(), [HEAD], "a refusal is remembered until the tag moves");
 }
 
 #[tokio::test]
@@ -93,10 +86,7 @@ async fn nested_indexes_are_followed_three_deep_and_no_deeper() {
         assert_eq!(found.facts.env, ["MARK=n"], "{tag}");
     }
     let failure = board.tag(host, "four").await.expect_err("too deep");
-    assert!(
-        matches!(failure.error, RegistryError::TooDeep { limit: 3, .. }),
-        "{failure:?}"
-    );
+    assert!(matches!(failure.error, RegistryError::TooDeep { limit: 3, .. }), "{failure:?}");
     assert!(failure.refuses());
 }
 
@@ -133,9 +123,7 @@ async fn an_entry_whose_config_says_otherwise_is_taken_and_told() {
     let host = &fake.server.authority;
     let found = Board::of(host).tag(host, "1").await.expect("no proof");
     assert!(
-        found
-            .platform_reason
-            .ends_with("; its own config says linux/amd64"),
+        found.platform_reason.ends_with("; its own config says linux/amd64"),
         "{}",
         found.platform_reason
     );

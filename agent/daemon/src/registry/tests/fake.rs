@@ -43,14 +43,8 @@ impl Store {
     pub fn document(&mut self, media_type: &'static str, text: String) -> Put {
         let digest = Digest::of(text.as_bytes());
         let size = text.len();
-        self.documents
-            .insert(digest, (media_type, text.into_bytes()));
-        Put {
-            digest,
-            media_type,
-            size,
-            config: None,
-        }
+        self.documents.insert(digest, (media_type, text.into_bytes()));
+        Put { digest, media_type, size, config: None }
     }
 
     pub fn blob(&mut self, bytes: impl Into<Vec<u8>>) -> Digest {
@@ -84,10 +78,7 @@ impl Store {
                 "layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"{layer}","size":1000}}]}}"#
             ),
         );
-        Put {
-            config: Some(config),
-            ..put
-        }
+        Put { config: Some(config), ..put }
     }
 
     /// An index of `entries`, each for a platform or for none.
@@ -133,8 +124,7 @@ impl Store {
 
     /// Other bytes under the digest of a document.
     pub fn spoil(&mut self, put: &Put, bytes: &[u8]) {
-        self.documents
-            .insert(put.digest, (put.media_type, bytes.to_vec()));
+        self.documents.insert(put.digest, (put.media_type, bytes.to_vec()));
     }
 
     /// Other bytes under the digest of a blob.
@@ -144,10 +134,7 @@ impl Store {
 
     /// The answer of an honest registry that has all this in each of its repositories.
     pub fn answer(&self, request: &Request) -> Reply {
-        let (path, query) = request
-            .target
-            .split_once('?')
-            .unwrap_or((&request.target, ""));
+        let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         if let Some((_, reference)) = path.split_once("/manifests/") {
             let digest = reference.parse().ok().or(self.tags.get(reference).copied());
             return match digest.and_then(|digest| Some((digest, self.documents.get(&digest)?))) {
@@ -158,11 +145,7 @@ impl Store {
             };
         }
         if let Some((_, digest)) = path.split_once("/blobs/") {
-            return match digest
-                .parse()
-                .ok()
-                .and_then(|digest| self.blobs.get(&digest))
-            {
+            return match digest.parse().ok().and_then(|digest| self.blobs.get(&digest)) {
                 Some(bytes) => Reply::new(200, bytes.clone()),
                 None => Reply::new(404, ""),
             };
@@ -181,15 +164,8 @@ impl Store {
         let size: usize = field("n").and_then(|n| n.parse().ok()).unwrap_or(100);
         let last = field("last").unwrap_or_default();
         let after: Vec<&String> = self.tags.keys().filter(|tag| tag.as_str() > last).collect();
-        let page: Vec<String> = after
-            .iter()
-            .take(size)
-            .map(|tag| format!("\"{tag}\""))
-            .collect();
-        let reply = Reply::new(
-            200,
-            format!(r#"{{"name":"x","tags":[{}]}}"#, page.join(",")),
-        );
+        let page: Vec<String> = after.iter().take(size).map(|tag| format!("\"{tag}\"")).collect();
+        let reply = Reply::new(200, format!(r#"{{"name":"x","tags":[{}]}}"#, page.join(",")));
         match after.get(size.saturating_sub(1)) {
             Some(last) if after.len() > size => reply.with(
                 "link",

@@ -91,17 +91,12 @@ async fn a_manifest_nested_a_thousand_deep_is_refused_by_its_depth() {
     assert!(
         matches!(
             failure.error,
-            RegistryError::Malformed {
-                error: OciError::TooDeep { limit: 64 },
-                ..
-            }
+            RegistryError::Malformed { error: OciError::TooDeep { limit: 64 }, .. }
         ),
         "{failure:?}"
     );
     assert!(
-        failure
-            .to_string()
-            .ends_with("can't be read: JSON nested more than 64 deep"),
+        failure.to_string().ends_with("can't be read: JSON nested more than 64 deep"),
         "{failure}"
     );
 }
@@ -116,13 +111,7 @@ async fn a_body_that_ends_early_is_asked_for_once_more_and_then_a_broken_connect
     let host = &server.authority;
     let error = Board::of(host).error(host, "1").await;
     assert!(
-        matches!(
-            &error,
-            RegistryError::Unreachable {
-                cause: NoAnswer::Broken,
-                ..
-            }
-        ),
+        matches!(&error, RegistryError::Unreachable { cause: NoAnswer::Broken, .. }),
         "{error:?}"
     );
     assert_eq!(server.take().len(), 3, "one HEAD, two GETs");
@@ -165,11 +154,7 @@ async fn silence_and_dripping_end_at_their_time() {
     type Stall = (&'static str, fn() -> Reply, &'static str);
     let stalls: [Stall; 3] = [
         ("headers", || Reply::silence(b"HTTP/1.1 200"), "headers"),
-        (
-            "body",
-            || Reply::silence(b"HTTP/1.1 200 x\r\ncontent-length: 10\r\n\r\n{"),
-            "next piece",
-        ),
+        ("body", || Reply::silence(b"HTTP/1.1 200 x\r\ncontent-length: 10\r\n\r\n{"), "next piece"),
         ("drip", || Reply::act(drip), "whole body"),
     ];
     for (case, reply, what) in stalls {
@@ -178,20 +163,11 @@ async fn silence_and_dripping_end_at_their_time() {
         let board = Board::with(&[plain(host)], HASTY);
         let begun = Instant::now();
         let error = board.error(host, "1").await;
-        let RegistryError::Unreachable {
-            cause: NoAnswer::Timeout,
-            text,
-            ..
-        } = &error
-        else {
+        let RegistryError::Unreachable { cause: NoAnswer::Timeout, text, .. } = &error else {
             panic!("{case}: {error:?}");
         };
         assert!(text.contains(what), "{case}: {text}");
-        assert!(
-            begun.elapsed() < PATIENT.header,
-            "{case}: {:?}",
-            begun.elapsed()
-        );
+        assert!(begun.elapsed() < PATIENT.header, "{case}: {:?}", begun.elapsed());
         assert!(board.registries.not_before(host).is_some(), "{case}");
     }
 }
@@ -216,13 +192,7 @@ async fn a_web_page_instead_of_a_manifest_is_no_manifest() {
     let host = &server.authority;
     let failure = Board::of(host).tag(host, "1").await.expect_err("a page");
     assert!(
-        matches!(
-            failure.error,
-            RegistryError::Malformed {
-                error: OciError::Json { .. },
-                ..
-            }
-        ),
+        matches!(failure.error, RegistryError::Malformed { error: OciError::Json { .. }, .. }),
         "{failure:?}"
     );
 }
@@ -231,23 +201,13 @@ async fn a_web_page_instead_of_a_manifest_is_no_manifest() {
 async fn a_tag_list_without_end_has_one() {
     let server = Server::start(|request| {
         let count = request.target.len();
-        Reply::new(200, "{\"tags\":[\"a\"]}").with(
-            "link",
-            format!(
-                "</v2/app/tags/list?last={}>; rel=\"next\"",
-                "x".repeat(count)
-            ),
-        )
+        Reply::new(200, "{\"tags\":[\"a\"]}")
+            .with("link", format!("</v2/app/tags/list?last={}>; rel=\"next\"", "x".repeat(count)))
     });
     let host = &server.authority;
-    let failure = Board::of(host)
-        .resolve(&format!("{host}/app"), &range("1"))
-        .await
-        .expect_err("no end");
-    assert!(
-        matches!(failure.error, RegistryError::TooLarge { .. }),
-        "{failure:?}"
-    );
+    let failure =
+        Board::of(host).resolve(&format!("{host}/app"), &range("1")).await.expect_err("no end");
+    assert!(matches!(failure.error, RegistryError::TooLarge { .. }), "{failure:?}");
     assert!(!failure.refuses(), "a list refuses no release");
     assert!(server.take().len() <= 100);
 }
@@ -257,20 +217,15 @@ async fn a_tag_list_that_leads_elsewhere_is_not_followed() {
     let elsewhere = Server::start(|_| Reply::new(200, "{\"tags\":[\"1.0.0\"]}"));
     let target = elsewhere.authority.clone();
     let server = Server::start(move |_| {
-        Reply::new(200, "{\"tags\":[\"0.1.0\"]}").with(
-            "link",
-            format!("<http://{target}/v2/app/tags/list?n=1>; rel=\"next\""),
-        )
+        Reply::new(200, "{\"tags\":[\"0.1.0\"]}")
+            .with("link", format!("<http://{target}/v2/app/tags/list?n=1>; rel=\"next\""))
     });
     let host = &server.authority;
     let failure = Board::of(host)
         .resolve(&format!("{host}/app"), &range(">=1"))
         .await
         .expect_err("not there");
-    assert!(
-        matches!(failure.error, RegistryError::NoTag { tags: 1, .. }),
-        "{failure:?}"
-    );
+    assert!(matches!(failure.error, RegistryError::NoTag { tags: 1, .. }), "{failure:?}");
     assert_eq!(elsewhere.take().len(), 0);
 }
 

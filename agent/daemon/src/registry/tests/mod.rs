@@ -49,11 +49,7 @@ struct Board {
 }
 
 fn plain(authority: &str) -> HostSettings {
-    HostSettings {
-        host: authority.to_owned(),
-        plain_http: true,
-        ..HostSettings::default()
-    }
+    HostSettings { host: authority.to_owned(), plain_http: true, ..HostSettings::default() }
 }
 
 impl Board {
@@ -78,15 +74,12 @@ impl Board {
 
     async fn resolve(&self, image: &str, track: &Track) -> Result<Rc<Resolved>, Failure> {
         let reference: Reference = image.parse().expect("a reference");
-        self.registries
-            .resolve(&reference, track, &self.platform, self.round, self.now)
-            .await
+        self.registries.resolve(&reference, track, &self.platform, self.round, self.now).await
     }
 
     /// What a moving tag points at.
     async fn tag(&self, authority: &str, tag: &str) -> Result<Rc<Resolved>, Failure> {
-        self.resolve(&format!("{authority}/app"), &Track::Tag(tag.to_owned()))
-            .await
+        self.resolve(&format!("{authority}/app"), &Track::Tag(tag.to_owned())).await
     }
 
     /// Why a moving tag can't be taken.

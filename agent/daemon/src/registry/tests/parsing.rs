@@ -35,14 +35,8 @@ fn challenges_are_read_as_registries_write_them() {
             "repository:library/alpine:pull,push"
         )
     );
-    assert_eq!(
-        read("bearer  realm=https://a/t , service=s"),
-        bearer("https://a/t", "s", "")
-    );
-    assert_eq!(
-        read(r#"Bearer realm="a\"b", error="x=y""#),
-        bearer("a\"b", "", "")
-    );
+    assert_eq!(read("bearer  realm=https://a/t , service=s"), bearer("https://a/t", "s", ""));
+    assert_eq!(read(r#"Bearer realm="a\"b", error="x=y""#), bearer("a\"b", "", ""));
     assert_eq!(read("Basic realm=\"x\""), Some(Challenge::Basic));
     assert_eq!(read("basic"), Some(Challenge::Basic));
     for none in [
@@ -55,19 +49,12 @@ fn challenges_are_read_as_registries_write_them() {
     ] {
         assert_eq!(read(none), None, "{none}");
     }
-    assert_eq!(
-        read(&format!("Bearer realm=\"{}\"", "x".repeat(5000))),
-        None
-    );
+    assert_eq!(read(&format!("Bearer realm=\"{}\"", "x".repeat(5000))), None);
     let both = headers(&[
         (WWW_AUTHENTICATE, "Basic realm=\"x\""),
         (WWW_AUTHENTICATE, "Bearer realm=\"r\""),
     ]);
-    assert_eq!(
-        challenge(&both),
-        bearer("r", "", ""),
-        "a token before a password"
-    );
+    assert_eq!(challenge(&both), bearer("r", "", ""), "a token before a password");
 }
 
 #[test]
@@ -77,22 +64,14 @@ fn retry_after_is_seconds_or_a_date_and_a_day_at_most() {
     assert_eq!(read("86401"), Some(86_400));
     assert_eq!(read("-1"), None);
     assert_eq!(read("soon"), None);
-    assert_eq!(
-        read("Tue, 24 Nov 2026 08:00:17 GMT"),
-        None,
-        "no Date beside it: no clock is asked"
-    );
+    assert_eq!(read("Tue, 24 Nov 2026 08:00:17 GMT"), None, "no Date beside it: no clock is asked");
     let dated = |until: &str| {
         let date = "Tue, 24 Nov 2026 08:00:00 GMT";
         retry_after(&headers(&[(RETRY_AFTER, until), (DATE, date)])).map(|d| d.as_secs())
     };
     assert_eq!(dated("Tue, 24 Nov 2026 08:00:17 GMT"), Some(17));
     assert_eq!(dated("Tue, 24 Nov 2026 07:00:00 GMT"), Some(0));
-    assert_eq!(
-        dated("Mon, 24 Nov 2026 09:00:00 GMT"),
-        None,
-        "the weekday is wrong"
-    );
+    assert_eq!(dated("Mon, 24 Nov 2026 09:00:00 GMT"), None, "the weekday is wrong");
     assert_eq!(dated("Thu, 24 Nov 2095 07:00:00 GMT"), Some(86_400));
 }
 
@@ -101,10 +80,7 @@ fn the_next_page_is_on_the_same_host_and_in_its_api() {
     let read = |value: &str| next_page(&headers(&[(LINK, value)]), "reg:5000");
     let next = Some("/v2/a/tags/list?last=x&n=2".to_owned());
     assert_eq!(read("</v2/a/tags/list?last=x&n=2>; rel=\"next\""), next);
-    assert_eq!(
-        read("<https://reg:5000/v2/a/tags/list?last=x&n=2>; rel=next"),
-        next
-    );
+    assert_eq!(read("<https://reg:5000/v2/a/tags/list?last=x&n=2>; rel=next"), next);
     for none in [
         "<https://evil/v2/a/tags/list>; rel=\"next\"",
         "<https://reg:5000.evil/v2/a>; rel=\"next\"",
@@ -140,16 +116,8 @@ fn values_of_a_query_hold_nothing_that_ends_them() {
 fn docker_hub_is_asked_where_its_api_is() {
     let registries = Registries::new(&[], PATIENT);
     let host = registries.inner.host("docker.io");
-    let uri = host
-        .uri("/v2/library/alpine/tags/list", "x")
-        .expect("an address");
-    assert_eq!(
-        uri.to_string(),
-        "https://registry-1.docker.io/v2/library/alpine/tags/list"
-    );
+    let uri = host.uri("/v2/library/alpine/tags/list", "x").expect("an address");
+    assert_eq!(uri.to_string(), "https://registry-1.docker.io/v2/library/alpine/tags/list");
     let host = registries.inner.host("ghcr.io");
-    assert_eq!(
-        host.uri("/v2/", "x").expect("an address").to_string(),
-        "https://ghcr.io/v2/"
-    );
+    assert_eq!(host.uri("/v2/", "x").expect("an address").to_string(), "https://ghcr.io/v2/");
 }

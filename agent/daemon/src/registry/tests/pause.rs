@@ -27,34 +27,21 @@ async fn a_429_is_honoured_and_nothing_is_sent_before_its_time() {
         }
     );
     let reason = error.reason(Timestamp(0));
-    assert_eq!(
-        (reason.code, reason.class),
-        (Code::RateLimited, Class::Environment)
-    );
+    assert_eq!((reason.code, reason.class), (Code::RateLimited, Class::Environment));
     let pause = board.registries.not_before(host).expect("a pause");
     assert!(pause.ordered);
     assert!(pause.at >= board.now.after(Millis::seconds(120)));
     assert_eq!(server.take().len(), 1);
     board.next(); // a minute later: an operator asks
     let error = board.error(host, "1").await;
-    let RegistryError::RateLimited {
-        retry_after: Some(left),
-        ..
-    } = error
-    else {
+    let RegistryError::RateLimited { retry_after: Some(left), .. } = error else {
         panic!("{error:?}");
     };
     assert!(left <= Duration::from_secs(61), "{left:?}");
     assert_eq!(server.take().len(), 0);
     let other: Reference = format!("{host}/other").parse().expect("a reference");
     let digest = titania_core::digest::Digest::of(b"");
-    assert!(
-        board
-            .registries
-            .exists(&other.repository, &digest, board.now)
-            .await
-            .is_err()
-    );
+    assert!(board.registries.exists(&other.repository, &digest, board.now).await.is_err());
     assert_eq!(server.take().len(), 0, "the pause is the whole host's");
     board.now = pause.at;
     board.error(host, "1").await;
@@ -81,10 +68,7 @@ async fn a_day_is_the_longest_pause_and_a_date_counts_from_the_answers_own() {
         assert!(pause.ordered, "{value}");
         let wait = pause.at.since(board.now);
         let most = Millis(seconds * 1000 + 5000);
-        assert!(
-            wait >= Millis::seconds(seconds) && wait <= most,
-            "{value}: {wait:?}"
-        );
+        assert!(wait >= Millis::seconds(seconds) && wait <= most, "{value}: {wait:?}");
     }
 }
 
@@ -95,35 +79,21 @@ fn our_own_pause_doubles_from_10_s_to_6_h_and_ends_with_an_answer() {
     let mut waits = Vec::new();
     for _ in 0..40 {
         backoff.failed(now, None);
-        waits.extend(
-            backoff
-                .not_before()
-                .map(|pause| pause.at.since(now).0 / 1000),
-        );
+        waits.extend(backoff.not_before().map(|pause| pause.at.since(now).0 / 1000));
     }
     assert_eq!(waits[..4], [10, 20, 40, 80]);
     assert_eq!(waits[11..13], [20_480, 21_600]);
     assert_eq!(waits[39], 21_600);
-    assert_eq!(
-        backoff.ordered(now),
-        None,
-        "our own pause binds no operator"
-    );
+    assert_eq!(backoff.ordered(now), None, "our own pause binds no operator");
     backoff.failed(now, Some(Millis::seconds(30)));
     assert_eq!(
         backoff.not_before(),
-        Some(NotBefore {
-            at: now.after(Millis::seconds(30)),
-            ordered: true
-        })
+        Some(NotBefore { at: now.after(Millis::seconds(30)), ordered: true })
     );
     backoff.answered();
     assert_eq!(backoff.not_before(), None);
     backoff.failed(now, None);
-    assert_eq!(
-        backoff.not_before().map(|pause| pause.at),
-        Some(now.after(Millis::seconds(10)))
-    );
+    assert_eq!(backoff.not_before().map(|pause| pause.at), Some(now.after(Millis::seconds(10))));
 }
 
 #[tokio::test]
@@ -147,10 +117,7 @@ async fn a_registry_that_is_away_is_asked_once_a_round_and_what_was_known_stays(
     board.next();
     let first = board.tag(host, "1").await.expect_err("away");
     assert!(!first.refuses());
-    assert_eq!(
-        first.error.reason(Timestamp(0)).code,
-        Code::RegistryUnreachable
-    );
+    assert_eq!(first.error.reason(Timestamp(0)).code, Code::RegistryUnreachable);
     assert_eq!(board.tag(host, "2").await.expect_err("away"), first);
     assert_eq!(fake.server.take().len(), 1);
     away.store(false, std::sync::atomic::Ordering::SeqCst);
@@ -173,23 +140,13 @@ async fn a_port_where_nobody_listens_and_a_name_that_nobody_has_are_told_apart()
     for (host, expected) in cases {
         let board = Board::of(&host);
         let error = board.error(&host, "1").await;
-        let RegistryError::Unreachable {
-            cause, host: named, ..
-        } = &error
-        else {
+        let RegistryError::Unreachable { cause, host: named, .. } = &error else {
             panic!("{error:?}");
         };
         assert_eq!((*cause, named), (expected, &host));
         let reason = error.reason(Timestamp(0));
-        assert_eq!(
-            (reason.code, reason.class),
-            (Code::RegistryUnreachable, Class::Environment)
-        );
-        assert!(
-            reason
-                .message
-                .starts_with(&format!("{host} can't be reached: "))
-        );
+        assert_eq!((reason.code, reason.class), (Code::RegistryUnreachable, Class::Environment));
+        assert!(reason.message.starts_with(&format!("{host} can't be reached: ")));
         let pause = board.registries.not_before(&host).expect("a pause");
         assert!(!pause.ordered);
     }

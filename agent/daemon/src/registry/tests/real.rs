@@ -83,17 +83,9 @@ impl RealRegistry {
                 let _ = send.send(line); // the test is over: nobody reads on
             }
         });
-        let registry = Self {
-            child,
-            folder,
-            authority,
-            log,
-        };
+        let registry = Self { child, folder, authority, log };
         let begun = Instant::now();
-        while tokio::net::TcpStream::connect(&registry.authority)
-            .await
-            .is_err()
-        {
+        while tokio::net::TcpStream::connect(&registry.authority).await.is_err() {
             assert!(begun.elapsed() < DEADLINE, "it does not listen");
             tokio::task::yield_now().await;
         }
@@ -104,10 +96,7 @@ impl RealRegistry {
     fn lines_until(&self, last: &str) -> Vec<String> {
         let mut lines = Vec::new();
         loop {
-            let line = self
-                .log
-                .recv_timeout(DEADLINE)
-                .expect("a line of the access log");
+            let line = self.log.recv_timeout(DEADLINE).expect("a line of the access log");
             let is_last = line.contains(last);
             if line.contains("HTTP/") {
                 lines.push(line);
@@ -145,14 +134,9 @@ impl Pusher {
         let digest = Digest::of(bytes);
         let start = format!("{}/blobs/uploads/", self.base);
         let headers = self.send(Method::POST, &start, "", b"").await;
-        let place = headers
-            .get("location")
-            .expect("a place")
-            .to_str()
-            .expect("text");
+        let place = headers.get("location").expect("a place").to_str().expect("text");
         let url = format!("{place}&digest={digest}");
-        self.send(Method::PUT, &url, "application/octet-stream", bytes)
-            .await;
+        self.send(Method::PUT, &url, "application/octet-stream", bytes).await;
         digest
     }
 
@@ -179,8 +163,7 @@ impl Pusher {
             "layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{layer}","size":1}}]}}"#
         );
         let manifest = Digest::of(text.as_bytes());
-        self.manifest(&manifest.to_string(), OCI_MANIFEST, &text)
-            .await;
+        self.manifest(&manifest.to_string(), OCI_MANIFEST, &text).await;
         let index = format!(
             r#"{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{{"mediaType":"{OCI_MANIFEST}","digest":"{manifest}","size":{},
             "platform":{{"os":"linux","architecture":"arm","variant":"v7"}}}}]}}"#,
@@ -212,43 +195,26 @@ async fn p9_an_idle_poll_of_a_real_registry_is_one_head() {
     assert_eq!(first.facts.user, "one");
     for _ in 0..3 {
         board.next();
-        let (one, two) = tokio::join!(
-            board.resolve(&image, &moving),
-            board.resolve(&image, &moving)
-        );
+        let (one, two) =
+            tokio::join!(board.resolve(&image, &moving), board.resolve(&image, &moving));
         assert_eq!(one, Ok(Rc::clone(&first)));
         assert_eq!(two, one);
     }
     board.next();
-    let highest = board
-        .resolve(&image, &range(">=0.9"))
-        .await
-        .expect("resolved");
+    let highest = board.resolve(&image, &range(">=0.9")).await.expect("resolved");
     assert!(highest.release.is(&first.release));
     let moved = pusher.image("v1.0.0", "two").await;
     board.next();
     let second = board.resolve(&image, &moving).await.expect("resolved");
     assert_eq!(second.release.config, Some(moved));
-    assert!(
-        board
-            .error(host, "no-such-tag")
-            .await
-            .to_string()
-            .ends_with("does not exist")
-    );
+    assert!(board.error(host, "no-such-tag").await.to_string().ends_with("does not exist"));
 
     let lines = registry.lines_until("no-such-tag");
-    let agents: Vec<&String> = lines
-        .iter()
-        .filter(|line| line.contains("titania-agent/"))
-        .collect();
+    let agents: Vec<&String> =
+        lines.iter().filter(|line| line.contains("titania-agent/")).collect();
     let count = |what: &str| agents.iter().filter(|line| line.contains(what)).count();
     // First time, three idle polls, the highest of the list, the moved one, the one that is not there.
-    assert_eq!(
-        count("HEAD /v2/app/manifests/"),
-        1 + 3 + 1 + 1 + 1,
-        "{agents:#?}"
-    );
+    assert_eq!(count("HEAD /v2/app/manifests/"), 1 + 3 + 1 + 1 + 1, "{agents:#?}");
     assert_eq!(count("GET /v2/app/tags/list"), 1, "{agents:#?}");
     assert_eq!(count("GET /v2/app/manifests/"), 2 + 2, "{agents:#?}");
     assert_eq!(count("GET /v2/app/blobs/"), 1 + 1, "{agents:#?}");
@@ -275,10 +241,7 @@ async fn a_real_registry_over_tls_is_asked_in_http_2_on_one_connection() {
     }
     let lines = registry.lines_until("/last");
     assert_eq!(lines.len(), 3, "{lines:#?}");
-    assert!(
-        lines.iter().all(|line| line.contains("HTTP/2.0")),
-        "{lines:#?}"
-    );
+    assert!(lines.iter().all(|line| line.contains("HTTP/2.0")), "{lines:#?}");
     // Its error log names the port that each request came from.
     let errors = std::fs::read_to_string(registry.folder.join("errors")).expect("a log");
     let ports: BTreeSet<&str> = errors

@@ -21,10 +21,7 @@ pub struct Request {
 
 impl Request {
     pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map(String::as_str)
-            .unwrap_or_default()
+        self.headers.get(name).map(String::as_str).unwrap_or_default()
     }
 
     /// `GET /v2/…`
@@ -37,21 +34,13 @@ impl Request {
 pub type Act = Box<dyn FnOnce(&mut TcpStream) + Send>;
 
 pub enum Reply {
-    Answer {
-        status: u16,
-        headers: Vec<(&'static str, String)>,
-        body: Vec<u8>,
-    },
+    Answer { status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8> },
     Act(Act),
 }
 
 impl Reply {
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self::Answer {
-            status,
-            headers: Vec::new(),
-            body: body.into(),
-        }
+        Self::Answer { status, headers: Vec::new(), body: body.into() }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -116,15 +105,9 @@ fn serve(mut stream: TcpStream, number: usize, log: &Mutex<Vec<Request>>, handle
     let mut reader = BufReader::new(copy);
     while let Some(request) = read(&mut reader, number) {
         let is_head = request.method == "HEAD";
-        log.lock()
-            .expect("no test thread panicked")
-            .push(request.clone());
+        log.lock().expect("no test thread panicked").push(request.clone());
         match handler(&request) {
-            Reply::Answer {
-                status,
-                headers,
-                body,
-            } => {
+            Reply::Answer { status, headers, body } => {
                 let mut head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n", body.len());
                 for (name, value) in headers {
                     head.push_str(&format!("{name}: {value}\r\n"));
@@ -164,11 +147,5 @@ fn read(reader: &mut BufReader<TcpStream>, connection: usize) -> Option<Request>
     let length = headers.get("content-length").and_then(|n| n.parse().ok());
     let mut body = vec![0u8; length.unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
-    Some(Request {
-        method,
-        target,
-        headers,
-        body: String::from_utf8(body).ok()?,
-        connection,
-    })
+    Some(Request { method, target, headers, body: String::from_utf8(body).ok()?, connection })
 }

@@ -12,10 +12,7 @@ use super::*;
 #[test]
 fn dockers_config_gives_credentials_or_says_why_not() {
     let password = |user: &str, password: &str| {
-        Ok(Some(Credentials::Password {
-            user: user.to_owned(),
-            password: password.to_owned(),
-        }))
+        Ok(Some(Credentials::Password { user: user.to_owned(), password: password.to_owned() }))
     };
     let hub = r#"{"auths":{"https://index.docker.io/v1/":{"auth":"YW5uOnNlY3JldA=="}}}"#;
     assert_eq!(of_docker(hub, "docker.io"), password("ann", "secret"));
@@ -24,11 +21,7 @@ fn dockers_config_gives_credentials_or_says_why_not() {
     assert_eq!(of_docker(own, "reg.local:5000"), password("u", "p:q"));
     assert_eq!(of_docker(own, "reg.local"), Ok(None));
     let below = r#"{"auths":{"reg.local/team":{"auth":"YW5uOnNlY3JldA=="}}}"#;
-    assert_eq!(
-        of_docker(below, "reg.local"),
-        Ok(None),
-        "not widened to the whole host"
-    );
+    assert_eq!(of_docker(below, "reg.local"), Ok(None), "not widened to the whole host");
     let helper = r#"{"credHelpers":{"gcr.io":"gcloud"}}"#;
     assert!(of_docker(helper, "gcr.io").is_err_and(|text| text.contains("\"gcloud\"")));
     assert_eq!(of_docker(helper, "ghcr.io"), Ok(None));
@@ -42,10 +35,7 @@ fn dockers_config_gives_credentials_or_says_why_not() {
         r#"{"auths":{"h":{"auth":["c2VjcmV0"]}}}"#,
     ] {
         let problem = of_docker(bad, "h").expect_err(bad);
-        assert!(
-            !problem.contains("secret") && !problem.contains("c2Vj"),
-            "{problem}"
-        );
+        assert!(!problem.contains("secret") && !problem.contains("c2Vj"), "{problem}");
     }
 }
 
@@ -61,23 +51,13 @@ async fn credentials_that_cannot_be_used_are_a_problem_and_the_reason_of_a_denia
         password_file: Some("/nonexistent/password".into()),
         ..plain("other.invalid")
     };
-    let settings = HostSettings {
-        auth: Some(auth.0.clone()),
-        ..plain(host)
-    };
+    let settings = HostSettings { auth: Some(auth.0.clone()), ..plain(host) };
     let board = Board::with(&[settings, missing], PATIENT);
-    let problems: Vec<String> = board
-        .registries
-        .problems()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let problems: Vec<String> =
+        board.registries.problems().iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 2);
     assert!(problems[0].contains("secretservice"), "{problems:?}");
-    assert!(
-        problems[1].contains("/nonexistent/password"),
-        "{problems:?}"
-    );
+    assert!(problems[1].contains("/nonexistent/password"), "{problems:?}");
     let error = board.error(host, "1").await;
     assert_eq!(error.to_string(), problems[0]);
     assert_eq!(error.reason(Timestamp(0)).code, Code::ConfigInvalid);

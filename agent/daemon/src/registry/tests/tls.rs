@@ -12,9 +12,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use super::*;
 
 pub fn certificate(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("src/registry/tests/certificates")
-        .join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/registry/tests/certificates").join(name)
 }
 
 /// A server of TLS that answers whatever comes with 404.
@@ -57,11 +55,7 @@ fn answer(mut tls: StreamOwned<ServerConnection, TcpStream>) {
 }
 
 fn trusting(authority: &str, ca: Option<PathBuf>) -> HostSettings {
-    HostSettings {
-        host: authority.to_owned(),
-        ca,
-        ..HostSettings::default()
-    }
+    HostSettings { host: authority.to_owned(), ca, ..HostSettings::default() }
 }
 
 #[tokio::test]
@@ -69,22 +63,10 @@ async fn an_authority_of_the_settings_is_trusted_and_none_else() {
     let host = server();
     let board = Board::with(&[trusting(&host, Some(certificate("ca.pem")))], PATIENT);
     let error = board.error(&host, "1").await;
-    assert!(
-        matches!(error, RegistryError::NotFound { .. }),
-        "it answered: {error:?}"
-    );
+    assert!(matches!(error, RegistryError::NotFound { .. }), "it answered: {error:?}");
     let board = Board::with(&[trusting(&host, None)], PATIENT);
     let error = board.error(&host, "1").await;
-    assert!(
-        matches!(
-            error,
-            RegistryError::Unreachable {
-                cause: NoAnswer::Tls,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, RegistryError::Unreachable { cause: NoAnswer::Tls, .. }), "{error:?}");
     assert!(error.hint().contains("ca = "), "{}", error.hint());
 }
 
@@ -109,20 +91,10 @@ async fn a_server_without_tls_is_told_and_what_to_write() {
         let board = Board::with(&[trusting(&host, Some(certificate("ca.pem")))], PATIENT);
         let error = board.error(&host, "1").await;
         assert!(
-            matches!(
-                error,
-                RegistryError::Unreachable {
-                    cause: NoAnswer::Tls,
-                    ..
-                }
-            ),
+            matches!(error, RegistryError::Unreachable { cause: NoAnswer::Tls, .. }),
             "{error:?}"
         );
-        assert!(
-            error.hint().contains("plain_http = true"),
-            "{error} {}",
-            error.hint()
-        );
+        assert!(error.hint().contains("plain_http = true"), "{error} {}", error.hint());
     }
 }
 
