@@ -106,13 +106,24 @@ impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Away { socket, detail } => {
-                write!(f, "the engine does not answer on {}: {detail}", socket.display())
+                write!(
+                    f,
+                    "the engine does not answer on {}: {detail}",
+                    socket.display()
+                )
             }
             Self::Denied { socket } => {
-                write!(f, "the engine's socket {} may not be opened", socket.display())
+                write!(
+                    f,
+                    "the engine's socket {} may not be opened",
+                    socket.display()
+                )
             }
             Self::Unknown { act, detail } => {
-                write!(f, "no whole answer came to \"{act}\" ({detail}): it may have happened")
+                write!(
+                    f,
+                    "no whole answer came to \"{act}\" ({detail}): it may have happened"
+                )
             }
             Self::Unsupported { version, why } => {
                 write!(f, "engine {version} can't be worked with: {why}")
@@ -122,7 +133,10 @@ impl fmt::Display for EngineError {
             }
             Self::Refused { act, message, .. } => write!(f, "{act} was refused: {message}"),
             Self::Garbled { act, detail } => {
-                write!(f, "the engine's answer to \"{act}\" can't be read: {detail}")
+                write!(
+                    f,
+                    "the engine's answer to \"{act}\" can't be read: {detail}"
+                )
             }
         }
     }
@@ -169,9 +183,11 @@ impl EngineError {
                 "install Docker Engine 18.03 or newer, or Podman 4 or newer",
             ),
             Self::Refused { refusal, .. } => refusal.blame(),
-            Self::NoSuch { .. } | Self::Conflict { .. } | Self::Garbled { .. } => {
-                (Code::EngineError, Class::Environment, "see the engine's log: journalctl -u docker")
-            }
+            Self::NoSuch { .. } | Self::Conflict { .. } | Self::Garbled { .. } => (
+                Code::EngineError,
+                Class::Environment,
+                "see the engine's log: journalctl -u docker",
+            ),
         };
         Reason::new(code, class, self.to_string(), hint, at)
     }
@@ -207,7 +223,11 @@ impl Refusal {
                 Environment,
                 "make the network: docker network create NAME; or name another one in the definition",
             ),
-            Self::ImageMissing => (Code::ImageMissing, Environment, "it is fetched again when a registry has it"),
+            Self::ImageMissing => (
+                Code::ImageMissing,
+                Environment,
+                "it is fetched again when a registry has it",
+            ),
             Self::Definition => (
                 Code::ConfigInvalid,
                 Config,
@@ -224,14 +244,22 @@ impl Refusal {
                 Environment,
                 "give the registry's user and password in [[registry]] of agent.toml",
             ),
-            Self::RateLimited => (Code::RateLimited, Environment, "it is tried again later; a login raises the limit"),
+            Self::RateLimited => (
+                Code::RateLimited,
+                Environment,
+                "it is tried again later; a login raises the limit",
+            ),
             Self::RegistryUnreachable => (
                 Code::RegistryUnreachable,
                 Environment,
                 "see whether the board reaches the registry, and the engine's own proxy and CA settings",
             ),
             Self::DigestMismatch => (Code::DigestMismatch, Environment, "it is fetched again"),
-            Self::Engine => (Code::EngineError, Environment, "see the engine's log: journalctl -u docker"),
+            Self::Engine => (
+                Code::EngineError,
+                Environment,
+                "see the engine's log: journalctl -u docker",
+            ),
         }
     }
 }

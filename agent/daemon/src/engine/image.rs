@@ -1,0 +1,289 @@
+//! Images, by the agent's own tag: the only handle by which they are named.
+
+use bollard::query_parameters::{RemoveImageOptions, TagImageOptions};
+use serde::Deserialize;
+use titania_core::names::{AppName, Generation};
+
+use super::error::{EngineError, Refusal};
+use super::inspect::Config;
+use super::transport::{ACT, Call, LIST_BYTES_MAX, act, encode};
+use super::{Engine, parse};
+
+/// Host part of the agent's own tags. No registry: a pull of it fails, as it should.
+const HOST: &str = "titania-agent.local";
+
+/// Path for an app whose name is no path component of a repository (`a..b`): its bytes in hex follow.
+const ODD: &str = "odd/";
+
+/// One tag of the agent's own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tagged {
+    /// App.
+    pub app: AppName,
+    /// Generation.
+    pub generation: Generation,
+    /// Engine's id of the image: never compared across boards.
+    pub image: String,
+}
+
+/// What the engine says of an image.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ImageFacts {
+    /// Engine's id: config digest on overlay2, manifest digest on the containerd store.
+    pub id: String,
+    /// Digests of its layers, unpacked: the one identity that all stores share.
+    pub layers: Vec<String>,
+    /// `amd64`, `arm`, `arm64`.
+    pub architecture: String,
+    /// `v7`; empty where there is none, and on Podman.
+    pub variant: String,
+    /// `linux`.
+    pub os: String,
+    /// USER; empty means root.
+    pub user: String,
+    /// ENTRYPOINT.
+    pub entrypoint: Vec<String>,
+    /// CMD.
+    pub command: Vec<String>,
+    /// ENV, as `KEY=value`.
+    pub env: Vec<String>,
+    /// Paths of its VOLUMEs.
+    pub volumes: Vec<String>,
+    /// EXPOSEd ports, `80/tcp`.
+    pub exposed_ports: Vec<String>,
+    /// Command of its HEALTHCHECK; null when it has none, or NONE.
+    pub healthcheck: Option<Vec<String>>,
+    /// Bytes it takes: unpacked on overlay2, compressed on the containerd store.
+    pub size_bytes: u64,
+    /// Names it has, `repository:tag`.
+    pub tags: Vec<String>,
+    /// Names it has, `repository@digest`; may vanish.
+    pub digests: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Told {
+    id: String,
+    repo_tags: Option<Vec<String>>,
+    repo_digests: Option<Vec<String>>,
+    architecture: Option<String>,
+    variant: Option<String>,
+    os: Option<String>,
+    size: Option<i64>,
+    #[serde(rename = "RootFS")]
+    root_fs: Option<RootFs>,
+    config: Option<Config>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct RootFs {
+    layers: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Listed {
+    id: String,
+    #[serde(default)]
+    repo_tags: Option<Vec<String>>,
+}
+
+/// The agent's own tag: `titania-agent.local/<app>:g<generation>`.
+pub fn local_tag(app: &AppName, generation: Generation) -> String {
+    format!("{}:g{generation}", local_repository(app))
+}
+
+fn local_repository(app: &AppName) -> String {
+    let name = app.as_str();
+    let is_component = format!("{HOST}/{name}")
+        .parse::<titania_core::reference::Reference>()
+        .is_ok()
+        && !name.contains(".-")
+        && !name.contains("-.")
+        && !name.contains("_-")
+        && !name.contains("-_");
+    if is_component {
+        return format!("{HOST}/{name}");
+    }
+    let hex: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+    format!("{HOST}/{ODD}{hex}")
+}
+
+/// App and generation of one of the agent's own tags; null for any other name.
+fn read_local_tag(tag: &str) -> Option<(AppName, Generation)> {
+    let (path, number) = tag
+        .strip_prefix(HOST)?
+        .strip_prefix('/')?
+        .rsplit_once(":g")?;
+    let name = match path.strip_prefix(ODD) {
+        None => path.to_string(),
+        Some(hex) => {
+            let bytes = (0..hex.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok());
+            String::from_utf8(bytes.collect::<Option<Vec<u8>>>()?).ok()?
+        }
+    };
+    let generation = Generation(number.parse().ok()?);
+    let app: AppName = name.parse().ok()?;
+    (local_tag(&app, generation) == tag).then_some((app, generation))
+}
+
+impl Engine {
+    /// Gives an image the agent's own tag, so that a plain `image prune` does not take it. Again is fine.
+    ///
+    /// # Errors
+    /// [`Refusal::ImageMissing`] when there is no image of that name.
+    pub async fn tag(
+        &self,
+        image: &str,
+        app: &AppName,
+        generation: Generation,
+    ) -> Result<(), EngineError> {
+        let docker = self.wire().docker().await?;
+        let options = TagImageOptions {
+            repo: Some(local_repository(app)),
+            tag: Some(format!("g{generation}")),
+        };
+        let words = format!("tag {image}");
+        act(&words, ACT, docker.tag_image(image, Some(options))).await
+    }
+
+    /// Takes the agent's own tag off, and with it the image where no other tag names it. Again is fine.
+    ///
+    /// A pull by digest leaves a second name, `repository@digest`, that would keep the image for ever: it goes first.
+    ///
+    /// # Errors
+    /// [`EngineError::Conflict`] while a container uses the image: tag and image stay.
+    pub async fn untag(&self, app: &AppName, generation: Generation) -> Result<(), EngineError> {
+        let tag = local_tag(app, generation);
+        let Some(facts) = self.image_by_name(&tag).await? else {
+            return Ok(());
+        };
+        // On the containerd store a digest's name stands among the tags as well.
+        let is_shared = facts
+            .tags
+            .iter()
+            .any(|name| *name != tag && !name.contains('@'));
+        if !is_shared {
+            for name in facts.digests.iter().filter(|name| !name.starts_with(HOST)) {
+                match self.remove_name(name).await {
+                    Ok(()) | Err(EngineError::Conflict { .. }) => {}
+                    Err(other) => return Err(other),
+                }
+            }
+        }
+        self.remove_name(&tag).await
+    }
+
+    async fn remove_name(&self, name: &str) -> Result<(), EngineError> {
+        let docker = self.wire().docker().await?;
+        let words = format!("remove image {name}");
+        match act(
+            &words,
+            ACT,
+            docker.remove_image(name, None::<RemoveImageOptions>, None),
+        )
+        .await
+        {
+            Ok(_) => Ok(()),
+            Err(error) if is_missing(&error) => Ok(()),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// All tags of the agent's own.
+    pub async fn tags(&self) -> Result<Vec<Tagged>, EngineError> {
+        let filters =
+            serde_json::json!({ "reference": [format!("{HOST}/*"), format!("{HOST}/*/*")] });
+        let call = Call {
+            bytes_max: LIST_BYTES_MAX,
+            ..Call::get(
+                "list images",
+                format!("/images/json?filters={}", encode(&filters.to_string())),
+            )
+        };
+        let listed: Vec<Listed> = parse("list images", &self.wire().expect(call).await?)?;
+        let mut tags = Vec::new();
+        for image in listed {
+            for tag in image.repo_tags.unwrap_or_default() {
+                tags.extend(read_local_tag(&tag).map(|(app, generation)| Tagged {
+                    app,
+                    generation,
+                    image: image.id.clone(),
+                }));
+            }
+        }
+        tags.sort();
+        Ok(tags)
+    }
+
+    /// The image under the agent's own tag; null when there is none.
+    pub async fn image(
+        &self,
+        app: &AppName,
+        generation: Generation,
+    ) -> Result<Option<ImageFacts>, EngineError> {
+        self.image_by_name(&local_tag(app, generation)).await
+    }
+
+    /// The image of that name or id; null when there is none.
+    pub async fn image_by_name(&self, name: &str) -> Result<Option<ImageFacts>, EngineError> {
+        let act = format!("inspect image {name}");
+        // Slashes stay: Docker's router takes the whole rest of the path as the name.
+        let path = name.split('/').map(encode).collect::<Vec<_>>().join("/");
+        match self
+            .wire()
+            .expect(Call::get(&act, format!("/images/{path}/json")))
+            .await
+        {
+            Ok(answer) => Ok(Some(ImageFacts::of(parse(&act, &answer)?))),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+fn is_missing(error: &EngineError) -> bool {
+    matches!(error, EngineError::NoSuch { .. }) || error.refusal() == Some(Refusal::ImageMissing)
+}
+
+impl ImageFacts {
+    fn of(told: Told) -> Self {
+        let config = told.config.unwrap_or_default();
+        let test = config
+            .healthcheck
+            .map(|check| check.test)
+            .unwrap_or_default();
+        let has_test = !test.is_empty() && test.first().is_some_and(|word| word != "NONE");
+        Self {
+            id: told.id,
+            layers: told
+                .root_fs
+                .and_then(|root| root.layers)
+                .unwrap_or_default(),
+            architecture: told.architecture.unwrap_or_default(),
+            variant: told.variant.unwrap_or_default(),
+            os: told.os.unwrap_or_default(),
+            user: config.user,
+            entrypoint: config.entrypoint,
+            command: config.cmd,
+            env: config.env,
+            volumes: config.volumes.into_keys().collect(),
+            exposed_ports: config.exposed_ports.into_keys().collect(),
+            healthcheck: has_test.then_some(test),
+            size_bytes: told
+                .size
+                .and_then(|size| u64::try_from(size).ok())
+                .unwrap_or(0),
+            tags: told.repo_tags.unwrap_or_default(),
+            digests: told.repo_digests.unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "image_tests.rs"]
+mod tests;
