@@ -4,8 +4,9 @@
 
 use serde::Deserialize;
 
+use super::call::Call;
 use super::error::EngineError;
-use super::transport::{API_MINOR_MIN, Call};
+use super::transport::API_MINOR_MIN;
 use super::{Engine, parse};
 
 /// Which engine answers.
@@ -100,20 +101,9 @@ impl Engine {
         self.wire().forget();
         let is_podman = self.wire().ping().await?.is_podman;
         let minor = self.wire().minor().await?;
-        let version = self
-            .wire()
-            .expect(Call::get("version", "/version".to_string()))
-            .await?;
-        let info = self
-            .wire()
-            .expect(Call::get("info", "/info".to_string()))
-            .await?;
-        let about = About::of(
-            is_podman,
-            minor,
-            parse("version", &version)?,
-            parse("info", &info)?,
-        );
+        let version = self.wire().expect(Call::get("version", "/version".to_string())).await?;
+        let info = self.wire().expect(Call::get("info", "/info".to_string())).await?;
+        let about = About::of(is_podman, minor, parse("version", &version)?, parse("info", &info)?);
         match about.os.as_str() {
             "linux" => Ok(about),
             other => Err(EngineError::Unsupported {
@@ -129,23 +119,14 @@ impl Engine {
 impl About {
     fn of(is_podman: bool, minor: u32, version: Version, told: Told) -> Self {
         let components = version.components.unwrap_or_default();
-        let podman = components
-            .into_iter()
-            .find(|component| component.name == "Podman Engine");
+        let podman = components.into_iter().find(|component| component.name == "Podman Engine");
         let is_podman = is_podman || podman.is_some();
         let root_dir = told.docker_root_dir.unwrap_or_default();
         let options = told.security_options.unwrap_or_default();
-        let has = |name: &str| {
-            options
-                .iter()
-                .any(|option| option.split(',').any(|part| part == name))
-        };
+        let has =
+            |name: &str| options.iter().any(|option| option.split(',').any(|part| part == name));
         Self {
-            kind: if is_podman {
-                Kind::Podman
-            } else {
-                Kind::Docker
-            },
+            kind: if is_podman { Kind::Podman } else { Kind::Docker },
             version: podman
                 .map(|component| component.version)
                 .filter(|text| !text.is_empty())
@@ -170,15 +151,8 @@ impl About {
 
 /// The first uid and gid, from the end of the engine's root folder: the one place that tells them (`…/300000.300000`).
 fn remap(root_dir: &str) -> Option<Remap> {
-    let (uid, gid) = root_dir
-        .trim_end_matches('/')
-        .rsplit('/')
-        .next()?
-        .split_once('.')?;
-    Some(Remap {
-        uid: uid.parse().ok()?,
-        gid: gid.parse().ok()?,
-    })
+    let (uid, gid) = root_dir.trim_end_matches('/').rsplit('/').next()?.split_once('.')?;
+    Some(Remap { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
 }
 
 #[cfg(test)]

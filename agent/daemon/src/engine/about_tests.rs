@@ -16,21 +16,9 @@ fn docker_with_mapped_users_tells_their_base() {
         r#"{"Architecture":"armv7l","DockerRootDir":"/var/lib/docker/300000.300001","MemoryLimit":false,"CpuCfsQuota":true,
             "SecurityOptions":["name=seccomp,profile=default","name=userns"],"InitBinary":"docker-init","New":{"word":[1]}}"#,
     );
-    assert_eq!(
-        (about.kind, about.version.as_str()),
-        (Kind::Docker, "20.10.24+dfsg1")
-    );
-    assert_eq!(
-        about.remap,
-        Some(Remap {
-            uid: 300_000,
-            gid: 300_001
-        })
-    );
-    assert_eq!(
-        (about.arch.as_str(), about.machine.as_str()),
-        ("arm", "armv7l")
-    );
+    assert_eq!((about.kind, about.version.as_str()), (Kind::Docker, "20.10.24+dfsg1"));
+    assert_eq!(about.remap, Some(Remap { uid: 300_000, gid: 300_001 }));
+    assert_eq!((about.arch.as_str(), about.machine.as_str()), ("arm", "armv7l"));
     assert!(
         about.keeps_policy
             && about.limits_cpu
@@ -46,19 +34,13 @@ fn podman_is_told_by_its_components() {
         r#"{"Version":"4.3.1","Os":"linux","Arch":"amd64","Components":[{"Name":"Podman Engine","Version":"4.3.1"}]}"#,
         r#"{"DockerRootDir":"/var/lib/containers/storage","SecurityOptions":["name=seccomp,profile=default","name=rootless"],"InitBinary":""}"#,
     );
-    assert_eq!(
-        (about.kind, about.version.as_str(), about.remap),
-        (Kind::Podman, "4.3.1", None)
-    );
+    assert_eq!((about.kind, about.version.as_str(), about.remap), (Kind::Podman, "4.3.1", None));
     assert!(!about.keeps_policy && about.rootless && !about.has_init);
 }
 
 #[test]
 fn what_is_missing_promises_nothing() {
-    let about = about(
-        "{}",
-        r#"{"DockerRootDir":null,"SecurityOptions":null,"MemoryLimit":null}"#,
-    );
+    let about = about("{}", r#"{"DockerRootDir":null,"SecurityOptions":null,"MemoryLimit":null}"#);
     assert!(!about.limits_memory && !about.live_restore && about.remap.is_none());
     assert_eq!(remap("/var/lib/docker"), None);
     assert_eq!(remap("/var/lib/docker/a.b"), None);

@@ -7,9 +7,10 @@ use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions};
 use hyper::StatusCode;
 use titania_core::time::Millis;
 
+use super::call::{ACT, Call, encode};
 use super::error::EngineError;
 use super::plan::Plan;
-use super::transport::{ACT, Call, act, encode};
+use super::transport::act;
 use super::{Engine, refusal, short};
 
 /// Beyond the grace, how long a stop may take: SIGKILL, unmounting, the network's teardown.
@@ -56,19 +57,11 @@ impl Engine {
             ..CreateContainerOptions::default()
         };
         let words = format!("create {}", plan.name);
-        let made = act(
-            &words,
-            ACT,
-            docker.create_container(Some(options), plan.body.clone()),
-        )
-        .await?;
+        let made =
+            act(&words, ACT, docker.create_container(Some(options), plan.body.clone())).await?;
         Ok(Created {
             id: made.id,
-            warnings: made
-                .warnings
-                .iter()
-                .map(|text| refusal::shorten(text))
-                .collect(),
+            warnings: made.warnings.iter().map(|text| refusal::shorten(text)).collect(),
         })
     }
 
@@ -83,11 +76,7 @@ impl Engine {
         match answer.status {
             StatusCode::NOT_MODIFIED => Ok(Started::Already),
             status if status.is_success() => Ok(Started::Now),
-            status => Err(refusal::of(
-                &words,
-                status.as_u16(),
-                &refusal::message(&answer.body),
-            )),
+            status => Err(refusal::of(&words, status.as_u16(), &refusal::message(&answer.body))),
         }
     }
 
@@ -103,22 +92,14 @@ impl Engine {
         let words = format!("stop {}", short(id));
         let call = Call {
             deadline: Duration::from_secs(seconds).saturating_add(STOP_BEYOND_GRACE),
-            ..Call::post(
-                &words,
-                format!("/containers/{}/stop?t={seconds}", encode(id)),
-                None,
-            )
+            ..Call::post(&words, format!("/containers/{}/stop?t={seconds}", encode(id)), None)
         };
         let answer = self.wire().ask(call).await?;
         match answer.status {
             StatusCode::NOT_MODIFIED => Ok(Stopped::WasDown),
             StatusCode::NOT_FOUND => Ok(Stopped::Gone),
             status if status.is_success() => Ok(Stopped::WasRunning),
-            status => Err(refusal::of(
-                &words,
-                status.as_u16(),
-                &refusal::message(&answer.body),
-            )),
+            status => Err(refusal::of(&words, status.as_u16(), &refusal::message(&answer.body))),
         }
     }
 
@@ -127,8 +108,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Conflict`] when it runs, or is just being removed.
     pub async fn remove(&self, id: &str) -> Result<(), EngineError> {
-        self.remove_with(id, RemoveContainerOptions::default())
-            .await
+        self.remove_with(id, RemoveContainerOptions::default()).await
     }
 
     pub(super) async fn remove_with(
@@ -154,10 +134,8 @@ impl Engine {
             name: Some(RestartPolicyNameEnum::UNLESS_STOPPED),
             ..RestartPolicy::default()
         };
-        let body = ContainerUpdateBody {
-            restart_policy: Some(policy),
-            ..ContainerUpdateBody::default()
-        };
+        let body =
+            ContainerUpdateBody { restart_policy: Some(policy), ..ContainerUpdateBody::default() };
         let words = format!("arm {}", short(id));
         act(&words, ACT, docker.update_container(id, body)).await
     }

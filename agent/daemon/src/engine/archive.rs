@@ -10,8 +10,8 @@ use hyper::body::{Bytes, Incoming};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::call::{detail, garbled, unknown};
 use super::error::EngineError;
-use super::transport::{detail, garbled, unknown};
 
 /// Longest silence: the engine reads the image's own disk.
 const SILENCE: Duration = Duration::from_secs(120);
@@ -28,11 +28,7 @@ pub struct Archive {
 
 impl Archive {
     pub(super) fn new(act: String, body: Incoming, bytes_max: u64) -> Self {
-        Self {
-            act,
-            body,
-            left: bytes_max,
-        }
+        Self { act, body, left: bytes_max }
     }
 
     /// The next piece; null at the end.
@@ -78,11 +74,7 @@ impl Archive {
                 }
             }
         });
-        ArchiveReader {
-            receiver,
-            pending: Bytes::new(),
-            ended: false,
-        }
+        ArchiveReader { receiver, pending: Bytes::new(), ended: false }
     }
 }
 

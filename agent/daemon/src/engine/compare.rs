@@ -30,11 +30,7 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {} was asked for, {} is there",
-            self.field, self.wanted, self.found
-        )
+        write!(f, "{}: {} was asked for, {} is there", self.field, self.wanted, self.found)
     }
 }
 
@@ -49,13 +45,10 @@ impl Engine {
         id: &str,
         kind: Kind,
     ) -> Result<Vec<Difference>, EngineError> {
-        let image = self
-            .image_by_name(&plan.image)
-            .await?
-            .ok_or_else(|| EngineError::NoSuch {
-                act: "compare".to_string(),
-                message: format!("image {} is gone", plan.image),
-            })?;
+        let image = self.image_by_name(&plan.image).await?.ok_or_else(|| EngineError::NoSuch {
+            act: "compare".to_string(),
+            message: format!("image {} is gone", plan.image),
+        })?;
         let found = self.inspect(id).await?;
         Ok(differences(plan, &found, &image, kind))
     }
@@ -68,10 +61,7 @@ pub fn differences(
     image: &ImageFacts,
     kind: Kind,
 ) -> Vec<Difference> {
-    let mut told = Told {
-        list: Vec::new(),
-        kind,
-    };
+    let mut told = Told { list: Vec::new(), kind };
     let wanted = plan.body.host_config.clone().unwrap_or_default();
     told.process(plan, found, image);
     told.mounts(&wanted, found);
@@ -136,11 +126,7 @@ impl Told {
             (None, Some(_)) => Vec::new(),
             (None, None) => image.command.clone(),
         };
-        if body
-            .entrypoint
-            .as_ref()
-            .is_none_or(|words| !words.is_empty())
-        {
+        if body.entrypoint.as_ref().is_none_or(|words| !words.is_empty()) {
             self.same("entrypoint", entry, &config.entrypoint);
         }
         self.same("command", &rest, &config.cmd);
@@ -163,11 +149,8 @@ impl Told {
     fn env(&mut self, wanted: &[String], found: &[String]) {
         let there: BTreeSet<_> = found.iter().collect();
         let name = |line: &String| line.split('=').next().unwrap_or_default().to_string();
-        let missing: Vec<String> = wanted
-            .iter()
-            .filter(|line| !there.contains(line))
-            .map(name)
-            .collect();
+        let missing: Vec<String> =
+            wanted.iter().filter(|line| !there.contains(line)).map(name).collect();
         if !missing.is_empty() {
             self.list.push(Difference {
                 field: "env",
@@ -182,16 +165,10 @@ impl Told {
         let mut want = BTreeMap::new();
         for mount in wanted.mounts.iter().flatten() {
             let is_scratch = mount.typ == Some(MountType::TMPFS);
-            let source = if is_scratch {
-                "tmpfs"
-            } else {
-                mount.source.as_deref().unwrap_or_default()
-            };
+            let source =
+                if is_scratch { "tmpfs" } else { mount.source.as_deref().unwrap_or_default() };
             let is_writable = mount.read_only != Some(true);
-            want.insert(
-                mount.target.clone().unwrap_or_default(),
-                (clean(source), is_writable),
-            );
+            want.insert(mount.target.clone().unwrap_or_default(), (clean(source), is_writable));
         }
         let mut there = BTreeMap::new();
         for mount in &found.mounts {
@@ -215,11 +192,7 @@ impl Told {
 
     fn rights(&mut self, wanted: &Wanted, found: &Inspected) {
         let there = &found.host_config;
-        self.same(
-            "groups",
-            &set(&wanted.group_add),
-            &there.group_add.iter().cloned().collect(),
-        );
+        self.same("groups", &set(&wanted.group_add), &there.group_add.iter().cloned().collect());
         self.same("privileged", &false, &there.privileged);
         match (&found.bounding_caps, self.kind) {
             (Some(caps), Kind::Podman) => self.same(
@@ -255,28 +228,18 @@ impl Told {
         } else if !set(&wanted.security_opt).is_subset(&options) {
             self.same("security options", &set(&wanted.security_opt), &options);
         }
-        self.same(
-            "read_only",
-            &wanted.readonly_rootfs.unwrap_or_default(),
-            &there.readonly_rootfs,
-        );
+        self.same("read_only", &wanted.readonly_rootfs.unwrap_or_default(), &there.readonly_rootfs);
         let devices = wanted.devices.iter().flatten().map(|device| {
             (
                 device.path_on_host.clone().unwrap_or_default(),
                 device.path_in_container.clone().unwrap_or_default(),
             )
         });
-        let found_devices = there.devices.iter().map(|device| {
-            (
-                device.path_on_host.clone(),
-                device.path_in_container.clone(),
-            )
-        });
-        self.same(
-            "devices",
-            &devices.collect::<BTreeSet<_>>(),
-            &found_devices.collect(),
-        );
+        let found_devices = there
+            .devices
+            .iter()
+            .map(|device| (device.path_on_host.clone(), device.path_in_container.clone()));
+        self.same("devices", &devices.collect::<BTreeSet<_>>(), &found_devices.collect());
         self.same("device rules", &Vec::new(), &there.device_cgroup_rules);
         let shared = [
             ("pid", &there.pid_mode),
@@ -302,30 +265,19 @@ impl Told {
         if !is_named {
             self.same("network", &name, &there.network_mode);
         }
-        let others: Vec<_> = networks
-            .keys()
-            .filter(|network| **network != name && name != "default")
-            .collect();
+        let others: Vec<_> =
+            networks.keys().filter(|network| **network != name && name != "default").collect();
         self.same("other networks", &Vec::new(), &others);
         if let Some(alias) = &plan.alias {
             let endpoint = networks.get(&name).cloned().flatten().unwrap_or_default();
             if !endpoint.aliases.contains(alias) {
-                self.same(
-                    "name on its network",
-                    &vec![alias.clone()],
-                    &endpoint.aliases,
-                );
+                self.same("name on its network", &vec![alias.clone()], &endpoint.aliases);
             }
         }
-        let want = wanted
-            .port_bindings
-            .iter()
-            .flatten()
-            .flat_map(|(port, bindings)| {
-                let bindings = bindings.iter().flatten();
-                bindings
-                    .map(move |to| published(port, to.host_ip.as_deref(), to.host_port.as_deref()))
-            });
+        let want = wanted.port_bindings.iter().flatten().flat_map(|(port, bindings)| {
+            let bindings = bindings.iter().flatten();
+            bindings.map(move |to| published(port, to.host_ip.as_deref(), to.host_port.as_deref()))
+        });
         let have = there.port_bindings.iter().flat_map(|(port, bindings)| {
             let bindings = bindings.iter().flatten();
             bindings.map(move |to| published(port, Some(&to.host_ip), Some(&to.host_port)))
@@ -346,17 +298,9 @@ impl Told {
         if !matches!(policy, "" | "no" | "unless-stopped") {
             self.same("restart policy", &"no", &policy);
         }
-        self.same(
-            "init",
-            &wanted.init.unwrap_or_default(),
-            &there.init.unwrap_or_default(),
-        );
-        let sysctls: BTreeMap<_, _> = wanted
-            .sysctls
-            .iter()
-            .flatten()
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
+        self.same("init", &wanted.init.unwrap_or_default(), &there.init.unwrap_or_default());
+        let sysctls: BTreeMap<_, _> =
+            wanted.sysctls.iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
         self.same_on_docker("sysctls", &sysctls, &there.sysctls);
         if let Some(size) = wanted.shm_size {
             self.same("shm_size", &size, &there.shm_size);
@@ -364,33 +308,17 @@ impl Told {
     }
 
     fn limits(&mut self, wanted: &Wanted, there: &HostConfig) {
-        self.push(
-            "limits.memory",
-            &wanted.memory.unwrap_or(0),
-            &there.memory,
-            false,
-        );
+        self.push("limits.memory", &wanted.memory.unwrap_or(0), &there.memory, false);
         let quota = |quota: i64, period: i64| (quota > 0).then_some((quota, period));
-        let want = quota(
-            wanted.cpu_quota.unwrap_or(0),
-            wanted.cpu_period.unwrap_or(0),
-        );
-        self.push(
-            "limits.cpus",
-            &want,
-            &quota(there.cpu_quota, there.cpu_period),
-            false,
-        );
+        let want = quota(wanted.cpu_quota.unwrap_or(0), wanted.cpu_period.unwrap_or(0));
+        self.push("limits.cpus", &want, &quota(there.cpu_quota, there.cpu_period), false);
         if self.kind == Kind::Docker {
             let log = wanted.log_config.clone().unwrap_or_default();
             let config: BTreeMap<_, _> = log.config.into_iter().flatten().collect();
             self.push(
                 "log",
                 &(log.typ.unwrap_or_default(), config),
-                &(
-                    there.log_config.kind.clone(),
-                    there.log_config.config.clone(),
-                ),
+                &(there.log_config.kind.clone(), there.log_config.config.clone()),
                 false,
             );
         }
@@ -419,9 +347,7 @@ fn clean(path: &str) -> String {
 
 fn published(port: &str, address: Option<&str>, host: Option<&str>) -> String {
     // Every address of the board, in its two spellings.
-    let address = address
-        .filter(|address| *address != "0.0.0.0")
-        .unwrap_or_default();
+    let address = address.filter(|address| *address != "0.0.0.0").unwrap_or_default();
     format!("{address}:{}:{port}", host.unwrap_or_default())
 }
 

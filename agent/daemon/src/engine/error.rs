@@ -106,24 +106,13 @@ impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Away { socket, detail } => {
-                write!(
-                    f,
-                    "the engine does not answer on {}: {detail}",
-                    socket.display()
-                )
+                write!(f, "the engine does not answer on {}: {detail}", socket.display())
             }
             Self::Denied { socket } => {
-                write!(
-                    f,
-                    "the engine's socket {} may not be opened",
-                    socket.display()
-                )
+                write!(f, "the engine's socket {} may not be opened", socket.display())
             }
             Self::Unknown { act, detail } => {
-                write!(
-                    f,
-                    "no whole answer came to \"{act}\" ({detail}): it may have happened"
-                )
+                write!(f, "no whole answer came to \"{act}\" ({detail}): it may have happened")
             }
             Self::Unsupported { version, why } => {
                 write!(f, "engine {version} can't be worked with: {why}")
@@ -133,10 +122,7 @@ impl fmt::Display for EngineError {
             }
             Self::Refused { act, message, .. } => write!(f, "{act} was refused: {message}"),
             Self::Garbled { act, detail } => {
-                write!(
-                    f,
-                    "the engine's answer to \"{act}\" can't be read: {detail}"
-                )
+                write!(f, "the engine's answer to \"{act}\" can't be read: {detail}")
             }
         }
     }
@@ -223,11 +209,9 @@ impl Refusal {
                 Environment,
                 "make the network: docker network create NAME; or name another one in the definition",
             ),
-            Self::ImageMissing => (
-                Code::ImageMissing,
-                Environment,
-                "it is fetched again when a registry has it",
-            ),
+            Self::ImageMissing => {
+                (Code::ImageMissing, Environment, "it is fetched again when a registry has it")
+            }
             Self::Definition => (
                 Code::ConfigInvalid,
                 Config,
@@ -255,11 +239,9 @@ impl Refusal {
                 "see whether the board reaches the registry, and the engine's own proxy and CA settings",
             ),
             Self::DigestMismatch => (Code::DigestMismatch, Environment, "it is fetched again"),
-            Self::Engine => (
-                Code::EngineError,
-                Environment,
-                "see the engine's log: journalctl -u docker",
-            ),
+            Self::Engine => {
+                (Code::EngineError, Environment, "see the engine's log: journalctl -u docker")
+            }
         }
     }
 }

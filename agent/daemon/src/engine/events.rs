@@ -10,10 +10,10 @@ use serde::Deserialize;
 use titania_core::names::{AppName, Generation, InstanceId};
 
 use super::Engine;
+use super::call::{Call, encode, unknown};
 use super::error::EngineError;
 use super::lines::Lines;
 use super::seen::{HealthCheck, LABEL_INSTANCE, health_check};
-use super::transport::{Call, encode, unknown};
 
 /// Longest wait for the stream's head: the engine sends it at once.
 const BEGIN: Duration = Duration::from_secs(10);
@@ -21,15 +21,7 @@ const BEGIN: Duration = Duration::from_secs(10);
 const ACT: &str = "events";
 
 /// Asked of the engine; `remove` is Podman's word for `destroy`. Not `exec_*`: a HEALTHCHECK makes three of them a time.
-const WANTED: [&str; 7] = [
-    "start",
-    "die",
-    "oom",
-    "kill",
-    "destroy",
-    "remove",
-    "health_status",
-];
+const WANTED: [&str; 7] = ["start", "die", "oom", "kill", "destroy", "remove", "health_status"];
 
 /// Something that happened to a container of this board.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,16 +75,10 @@ impl Engine {
         });
         let call = Call {
             deadline: BEGIN,
-            ..Call::get(
-                ACT,
-                format!("/events?filters={}", encode(&filters.to_string())),
-            )
+            ..Call::get(ACT, format!("/events?filters={}", encode(&filters.to_string())))
         };
         let body = self.wire().stream(call).await?;
-        Ok(Events {
-            lines: Lines::new(ACT, body, None),
-            instance: instance.clone(),
-        })
+        Ok(Events { lines: Lines::new(ACT, body, None), instance: instance.clone() })
     }
 }
 
@@ -162,39 +148,23 @@ fn read(line: &[u8], instance: &InstanceId) -> Option<EngineEvent> {
     if labels.instance.as_deref() != Some(instance.0.as_str()) {
         return None;
     }
-    let action = if told.action.is_empty() {
-        told.status
-    } else {
-        told.action
-    };
+    let action = if told.action.is_empty() { told.status } else { told.action };
     let (verb, rest) = action.split_once(':').unwrap_or((&action, ""));
     let what = match verb {
         "start" => What::Start,
         "die" => What::Die {
-            exit: labels
-                .podman_exit
-                .or(labels.exit)
-                .and_then(|code| code.parse().ok()),
+            exit: labels.podman_exit.or(labels.exit).and_then(|code| code.parse().ok()),
         },
         "oom" => What::Oom,
-        "kill" => What::Kill {
-            signal: labels.signal.and_then(|number| number.parse().ok()),
-        },
+        "kill" => What::Kill { signal: labels.signal.and_then(|number| number.parse().ok()) },
         "destroy" | "remove" => What::Destroy,
         "health_status" => What::Health(health_check(rest.trim())?),
         _ => return None,
     };
     Some(EngineEvent {
-        id: if told.actor.id.is_empty() {
-            told.id
-        } else {
-            told.actor.id
-        },
+        id: if told.actor.id.is_empty() { told.id } else { told.actor.id },
         app: labels.app.and_then(|name| name.parse().ok()),
-        generation: labels
-            .generation
-            .and_then(|number| number.parse().ok())
-            .map(Generation),
+        generation: labels.generation.and_then(|number| number.parse().ok()).map(Generation),
         what,
     })
 }

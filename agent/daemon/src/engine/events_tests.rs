@@ -13,45 +13,25 @@ fn event(action: &str, more: &str) -> Option<EngineEvent> {
 fn each_kind_is_read() {
     for (action, more, want) in [
         ("start", "", What::Start),
-        (
-            "die",
-            r#","exitCode":"137","execDuration":"3""#,
-            What::Die { exit: Some(137) },
-        ),
+        ("die", r#","exitCode":"137","execDuration":"3""#, What::Die { exit: Some(137) }),
         ("die", "", What::Die { exit: None }),
         ("die", r#","exitCode":"odd""#, What::Die { exit: None }),
         ("oom", "", What::Oom),
         ("kill", r#","signal":"15""#, What::Kill { signal: Some(15) }),
         ("destroy", "", What::Destroy),
-        (
-            "health_status: healthy",
-            "",
-            What::Health(HealthCheck::Healthy),
-        ),
-        (
-            "health_status: unhealthy",
-            "",
-            What::Health(HealthCheck::Unhealthy),
-        ),
+        ("health_status: healthy", "", What::Health(HealthCheck::Healthy)),
+        ("health_status: unhealthy", "", What::Health(HealthCheck::Unhealthy)),
     ] {
         let event = event(action, more).unwrap();
         assert_eq!(event.what, want, "{action}{more}");
-        assert_eq!(
-            (event.id.as_str(), event.generation),
-            ("c1", Some(Generation(3)))
-        );
+        assert_eq!((event.id.as_str(), event.generation), ("c1", Some(Generation(3))));
         assert_eq!(event.app.unwrap().as_str(), "web");
     }
 }
 
 #[test]
 fn a_new_word_is_left_out() {
-    for action in [
-        "hibernate",
-        "health_status: dreaming",
-        "exec_create: /app",
-        "",
-    ] {
+    for action in ["hibernate", "health_status: dreaming", "exec_create: /app", ""] {
         assert_eq!(event(action, ""), None, "{action}");
     }
     assert_eq!(read(b"{}", &InstanceId("me".into())), None);
@@ -70,8 +50,5 @@ fn another_boards_container_is_not_ours() {
 fn podman_tells_it_in_its_own_words() {
     let line = br#"{"status":"remove","id":"p1","Action":"remove","Actor":{"ID":"p1","Attributes":{
         "containerExitCode":"3","org.titania.agent.instance":"me","org.titania.agent.app":"web","org.titania.agent.generation":"1"}}}"#;
-    assert_eq!(
-        read(line, &InstanceId("me".into())).unwrap().what,
-        What::Destroy
-    );
+    assert_eq!(read(line, &InstanceId("me".into())).unwrap().what, What::Destroy);
 }

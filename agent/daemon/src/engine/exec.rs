@@ -14,9 +14,10 @@ use titania_core::names::Owner;
 use titania_core::time::Millis;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::call::{Call, READ, detail, unknown};
 use super::error::EngineError;
 use super::refusal::shorten;
-use super::transport::{Call, READ, act, detail, unknown};
+use super::transport::act;
 use super::{Engine, parse, process, short};
 
 /// Bytes of output kept, for a reason's text; the rest is read and dropped.
@@ -110,10 +111,7 @@ impl Engine {
         let Ok(state) = self.exec_state(words, exec).await else {
             return;
         };
-        let pid = state
-            .pid
-            .filter(|_| state.running)
-            .and_then(|pid| u32::try_from(pid).ok());
+        let pid = state.pid.filter(|_| state.running).and_then(|pid| u32::try_from(pid).ok());
         let Some(pid) = pid.filter(|pid| process::is_in_container(self.wire().peer(), *pid)) else {
             return;
         };

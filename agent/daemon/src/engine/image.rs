@@ -4,9 +4,10 @@ use bollard::query_parameters::{RemoveImageOptions, TagImageOptions};
 use serde::Deserialize;
 use titania_core::names::{AppName, Generation};
 
+use super::call::{ACT, Call, LIST_BYTES_MAX, encode};
 use super::error::{EngineError, Refusal};
 use super::inspect::Config;
-use super::transport::{ACT, Call, LIST_BYTES_MAX, act, encode};
+use super::transport::act;
 use super::{Engine, parse};
 
 /// Host part of the agent's own tags. No registry: a pull of it fails, as it should.
@@ -97,13 +98,12 @@ pub fn local_tag(app: &AppName, generation: Generation) -> String {
 
 fn local_repository(app: &AppName) -> String {
     let name = app.as_str();
-    let is_component = format!("{HOST}/{name}")
-        .parse::<titania_core::reference::Reference>()
-        .is_ok()
-        && !name.contains(".-")
-        && !name.contains("-.")
-        && !name.contains("_-")
-        && !name.contains("-_");
+    let is_component =
+        format!("{HOST}/{name}").parse::<titania_core::reference::Reference>().is_ok()
+            && !name.contains(".-")
+            && !name.contains("-.")
+            && !name.contains("_-")
+            && !name.contains("-_");
     if is_component {
         return format!("{HOST}/{name}");
     }
@@ -113,10 +113,7 @@ fn local_repository(app: &AppName) -> String {
 
 /// App and generation of one of the agent's own tags; null for any other name.
 fn read_local_tag(tag: &str) -> Option<(AppName, Generation)> {
-    let (path, number) = tag
-        .strip_prefix(HOST)?
-        .strip_prefix('/')?
-        .rsplit_once(":g")?;
+    let (path, number) = tag.strip_prefix(HOST)?.strip_prefix('/')?.rsplit_once(":g")?;
     let name = match path.strip_prefix(ODD) {
         None => path.to_string(),
         Some(hex) => {
@@ -163,10 +160,7 @@ impl Engine {
             return Ok(());
         };
         // On the containerd store a digest's name stands among the tags as well.
-        let is_shared = facts
-            .tags
-            .iter()
-            .any(|name| *name != tag && !name.contains('@'));
+        let is_shared = facts.tags.iter().any(|name| *name != tag && !name.contains('@'));
         if !is_shared {
             for name in facts.digests.iter().filter(|name| !name.starts_with(HOST)) {
                 match self.remove_name(name).await {
@@ -181,13 +175,7 @@ impl Engine {
     async fn remove_name(&self, name: &str) -> Result<(), EngineError> {
         let docker = self.wire().docker().await?;
         let words = format!("remove image {name}");
-        match act(
-            &words,
-            ACT,
-            docker.remove_image(name, None::<RemoveImageOptions>, None),
-        )
-        .await
-        {
+        match act(&words, ACT, docker.remove_image(name, None::<RemoveImageOptions>, None)).await {
             Ok(_) => Ok(()),
             Err(error) if is_missing(&error) => Ok(()),
             Err(other) => Err(other),
@@ -234,11 +222,7 @@ impl Engine {
         let act = format!("inspect image {name}");
         // Slashes stay: Docker's router takes the whole rest of the path as the name.
         let path = name.split('/').map(encode).collect::<Vec<_>>().join("/");
-        match self
-            .wire()
-            .expect(Call::get(&act, format!("/images/{path}/json")))
-            .await
-        {
+        match self.wire().expect(Call::get(&act, format!("/images/{path}/json"))).await {
             Ok(answer) => Ok(Some(ImageFacts::of(parse(&act, &answer)?))),
             Err(error) if is_missing(&error) => Ok(None),
             Err(other) => Err(other),
@@ -253,17 +237,11 @@ fn is_missing(error: &EngineError) -> bool {
 impl ImageFacts {
     fn of(told: Told) -> Self {
         let config = told.config.unwrap_or_default();
-        let test = config
-            .healthcheck
-            .map(|check| check.test)
-            .unwrap_or_default();
+        let test = config.healthcheck.map(|check| check.test).unwrap_or_default();
         let has_test = !test.is_empty() && test.first().is_some_and(|word| word != "NONE");
         Self {
             id: told.id,
-            layers: told
-                .root_fs
-                .and_then(|root| root.layers)
-                .unwrap_or_default(),
+            layers: told.root_fs.and_then(|root| root.layers).unwrap_or_default(),
             architecture: told.architecture.unwrap_or_default(),
             variant: told.variant.unwrap_or_default(),
             os: told.os.unwrap_or_default(),
@@ -274,10 +252,7 @@ impl ImageFacts {
             volumes: config.volumes.into_keys().collect(),
             exposed_ports: config.exposed_ports.into_keys().collect(),
             healthcheck: has_test.then_some(test),
-            size_bytes: told
-                .size
-                .and_then(|size| u64::try_from(size).ok())
-                .unwrap_or(0),
+            size_bytes: told.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
             tags: told.repo_tags.unwrap_or_default(),
             digests: told.repo_digests.unwrap_or_default(),
         }

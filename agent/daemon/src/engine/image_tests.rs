@@ -13,11 +13,7 @@ fn each_app_has_a_tag_of_its_own_that_every_engine_takes() {
         let app: AppName = app.parse().unwrap();
         let tag = local_tag(&app, Generation(12));
         assert_eq!(tag, want);
-        assert_eq!(
-            read_local_tag(&tag),
-            Some((app, Generation(12))),
-            "and back"
-        );
+        assert_eq!(read_local_tag(&tag), Some((app, Generation(12))), "and back");
     }
 }
 
@@ -52,17 +48,10 @@ fn facts_are_read_and_new_words_are_harmless() {
                       "ExposedPorts":{"80/tcp":{}},"Healthcheck":{"Test":["CMD","/app","health"],"Interval":1}}}"#,
     );
     assert_eq!(
-        (
-            facts.architecture.as_str(),
-            facts.variant.as_str(),
-            facts.user.as_str()
-        ),
+        (facts.architecture.as_str(), facts.variant.as_str(), facts.user.as_str()),
         ("arm", "v7", "app")
     );
-    assert_eq!(
-        (facts.entrypoint, facts.command),
-        (vec!["/app".to_string()], vec![])
-    );
+    assert_eq!((facts.entrypoint, facts.command), (vec!["/app".to_string()], vec![]));
     assert_eq!(
         (facts.volumes, facts.exposed_ports),
         (vec!["/data".to_string()], vec!["80/tcp".to_string()])
@@ -72,13 +61,7 @@ fn facts_are_read_and_new_words_are_harmless() {
 
 #[test]
 fn a_healthcheck_of_none_is_none() {
-    assert_eq!(
-        facts(r#"{"Id":"x","Config":{"Healthcheck":{"Test":["NONE"]}}}"#).healthcheck,
-        None
-    );
-    assert_eq!(
-        facts(r#"{"Id":"x","Config":{"Healthcheck":{"Interval":5}}}"#).healthcheck,
-        None
-    );
+    assert_eq!(facts(r#"{"Id":"x","Config":{"Healthcheck":{"Test":["NONE"]}}}"#).healthcheck, None);
+    assert_eq!(facts(r#"{"Id":"x","Config":{"Healthcheck":{"Interval":5}}}"#).healthcheck, None);
     assert_eq!(facts(r#"{"Id":"x","Config":null}"#).healthcheck, None);
 }

@@ -8,8 +8,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
+use super::call::{detail, garbled, unknown};
 use super::error::EngineError;
-use super::transport::{detail, garbled, unknown};
 
 /// Longest line: an event carries all labels of its container, which a definition may fill.
 pub(super) const LINE_BYTES_MAX: usize = 256 * 1024;
@@ -27,23 +27,14 @@ pub(super) struct Lines {
 impl Lines {
     /// The lines of `body`.
     pub fn new(act: &'static str, body: Incoming, stall: Option<Duration>) -> Self {
-        Self {
-            act,
-            body,
-            pending: Splitter::default(),
-            stall,
-            ended: false,
-        }
+        Self { act, body, pending: Splitter::default(), stall, ended: false }
     }
 
     /// The next line without its end; null at the stream's own, orderly end. Safe to drop while it waits.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, EngineError> {
         loop {
             if let Some(line) = self.pending.next().map_err(|()| {
-                garbled(
-                    self.act,
-                    format!("a line is longer than {LINE_BYTES_MAX} bytes"),
-                )
+                garbled(self.act, format!("a line is longer than {LINE_BYTES_MAX} bytes"))
             })? {
                 return Ok(Some(line));
             }
@@ -88,11 +79,7 @@ impl Splitter {
             let fresh = self.bytes.get(self.looked..).unwrap_or_default();
             let Some(place) = fresh.iter().position(|byte| *byte == b'\n') else {
                 self.looked = self.bytes.len();
-                return if self.bytes.len() > LINE_BYTES_MAX {
-                    Err(())
-                } else {
-                    Ok(None)
-                };
+                return if self.bytes.len() > LINE_BYTES_MAX { Err(()) } else { Ok(None) };
             };
             let mut line: Vec<u8> = self.bytes.drain(..=self.looked + place).collect();
             self.looked = 0;

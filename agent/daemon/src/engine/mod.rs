@@ -11,6 +11,8 @@
 mod about;
 mod acts;
 mod archive;
+mod bounded;
+mod call;
 mod compare;
 mod error;
 mod events;
@@ -46,7 +48,8 @@ pub use pull::{Credentials, Progress, Pull};
 pub use seen::{HealthCheck, Role, Seen};
 pub use throwaway::Throwaway;
 
-use transport::{Wire, garbled};
+use call::garbled;
+use transport::Wire;
 
 /// One engine, by its socket. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -57,9 +60,7 @@ pub struct Engine {
 impl Engine {
     /// The engine behind `socket`; nothing is asked yet.
     pub fn new(socket: PathBuf) -> Self {
-        Self {
-            wire: Wire::new(socket),
-        }
+        Self { wire: Wire::new(socket) }
     }
 
     /// Its socket.

@@ -3,8 +3,8 @@
 use titania_core::definition::OWN_NETWORK;
 
 use super::Engine;
+use super::call::{Call, encode};
 use super::error::EngineError;
-use super::transport::{Call, encode};
 
 /// Networks that every engine has: none is made, and none takes an alias.
 pub(super) const BUILT_IN: [&str; 4] = ["host", "none", "bridge", "default"];

@@ -119,10 +119,7 @@ pub fn plan(making: &Making<'_>) -> Result<Plan, PlanError> {
     let takes_alias = !BUILT_IN.contains(&shape.network.as_str()) && !shape.network.contains(':');
     let app = making.app.to_string();
     let alias = takes_alias.then(|| app.clone());
-    let hostname = shape
-        .hostname
-        .clone()
-        .or_else(|| has_own_name.then(|| app.clone()));
+    let hostname = shape.hostname.clone().or_else(|| has_own_name.then(|| app.clone()));
     let body = ContainerCreateBody {
         hostname,
         user: Some(user.to_string()),
@@ -139,10 +136,7 @@ pub fn plan(making: &Making<'_>) -> Result<Plan, PlanError> {
         networking_config: alias.clone().map(|alias| NetworkingConfig {
             endpoints_config: Some(HashMap::from([(
                 shape.network.clone(),
-                EndpointSettings {
-                    aliases: Some(vec![alias]),
-                    ..EndpointSettings::default()
-                },
+                EndpointSettings { aliases: Some(vec![alias]), ..EndpointSettings::default() },
             )])),
         }),
         ..ContainerCreateBody::default()
@@ -163,20 +157,12 @@ fn host_config(making: &Making<'_>) -> Result<HostConfig, PlanError> {
         RestartPolicyNameEnum::NO
     };
     let groups: Vec<String> = making.spec.groups.iter().map(ToString::to_string).collect();
-    let quota = shape
-        .limits
-        .cpus
-        .map(|thousandths| i64::from(thousandths) * CPU_PERIOD_US / 1000);
-    let ports: HashMap<_, _> = port_bindings(shape)
-        .into_iter()
-        .map(|(port, bindings)| (port, Some(bindings)))
-        .collect();
+    let quota = shape.limits.cpus.map(|thousandths| i64::from(thousandths) * CPU_PERIOD_US / 1000);
+    let ports: HashMap<_, _> =
+        port_bindings(shape).into_iter().map(|(port, bindings)| (port, Some(bindings))).collect();
     Ok(HostConfig {
         network_mode: Some(shape.network.clone()),
-        restart_policy: Some(RestartPolicy {
-            name: Some(policy),
-            ..RestartPolicy::default()
-        }),
+        restart_policy: Some(RestartPolicy { name: Some(policy), ..RestartPolicy::default() }),
         mounts: some(mounts(making)?),
         port_bindings: (!ports.is_empty()).then_some(ports),
         cap_drop: Some(vec!["ALL".to_string()]),
@@ -190,10 +176,7 @@ fn host_config(making: &Making<'_>) -> Result<HostConfig, PlanError> {
         shm_size: shape.shm_size.and_then(|bytes| i64::try_from(bytes).ok()),
         extra_hosts: some(shape.extra_hosts.clone()),
         dns: some(shape.dns.clone()),
-        memory: shape
-            .limits
-            .memory
-            .and_then(|bytes| i64::try_from(bytes).ok()),
+        memory: shape.limits.memory.and_then(|bytes| i64::try_from(bytes).ok()),
         // Not NanoCpus: on a kernel without CPU quotas that is an error, this is a warning.
         cpu_period: quota.map(|_| CPU_PERIOD_US),
         cpu_quota: quota,
@@ -240,19 +223,10 @@ fn mounts(making: &Making<'_>) -> Result<Vec<Mounted>, PlanError> {
 }
 
 fn env(shape: &Shape, env_file: &[(String, String)]) -> Vec<String> {
-    let mut env: BTreeMap<&str, &str> = env_file
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
-    env.extend(
-        shape
-            .env
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str())),
-    );
-    env.into_iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect()
+    let mut env: BTreeMap<&str, &str> =
+        env_file.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    env.extend(shape.env.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    env.into_iter().map(|(key, value)| format!("{key}={value}")).collect()
 }
 
 fn labels(making: &Making<'_>) -> HashMap<String, String> {
@@ -275,13 +249,12 @@ fn labels(making: &Making<'_>) -> HashMap<String, String> {
 fn port_bindings(shape: &Shape) -> BTreeMap<String, Vec<PortBinding>> {
     let mut bindings: BTreeMap<String, Vec<PortBinding>> = BTreeMap::new();
     for port in &shape.ports {
-        bindings
-            .entry(format!("{}/{}", port.container, port.protocol))
-            .or_default()
-            .push(PortBinding {
+        bindings.entry(format!("{}/{}", port.container, port.protocol)).or_default().push(
+            PortBinding {
                 host_ip: Some(port.address.clone()),
                 host_port: Some(port.host.to_string()),
-            });
+            },
+        );
     }
     bindings
 }
@@ -305,4 +278,4 @@ fn some_map(map: &BTreeMap<String, String>) -> Option<HashMap<String, String>> {
 
 #[cfg(test)]
 #[path = "plan_tests.rs"]
-mod tests;
+pub(in crate::engine) mod tests;

@@ -62,9 +62,8 @@ fn read(text: &str) -> Traced {
     {
         return Traced::Gone;
     }
-    field("NSpid:").map_or(Traced::Unreadable, |pids| {
-        Traced::Lives(pids.split_whitespace().count())
-    })
+    field("NSpid:")
+        .map_or(Traced::Unreadable, |pids| Traced::Lives(pids.split_whitespace().count()))
 }
 
 #[cfg(test)]
@@ -74,18 +73,9 @@ mod tests {
     #[test]
     fn status_tells_depth_and_death() {
         for (text, want) in [
-            (
-                "Name:\tapp\nState:\tS (sleeping)\nNSpid:\t4711\t1\n",
-                Traced::Lives(2),
-            ),
-            (
-                "Name:\tdockerd\nState:\tR (running)\nNSpid:\t800\n",
-                Traced::Lives(1),
-            ),
-            (
-                "Name:\tapp\nState:\tZ (zombie)\nNSpid:\t4711\t1\n",
-                Traced::Gone,
-            ),
+            ("Name:\tapp\nState:\tS (sleeping)\nNSpid:\t4711\t1\n", Traced::Lives(2)),
+            ("Name:\tdockerd\nState:\tR (running)\nNSpid:\t800\n", Traced::Lives(1)),
+            ("Name:\tapp\nState:\tZ (zombie)\nNSpid:\t4711\t1\n", Traced::Gone),
             ("Name:\tapp\nState:\tS (sleeping)\n", Traced::Unreadable),
             ("", Traced::Unreadable),
         ] {
@@ -100,16 +90,10 @@ mod tests {
             .find(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
             .unwrap_or(u32::MAX);
         assert!(is_alive(None, free), "the engine's own pid is not known");
-        assert!(
-            is_alive(Some(free), free),
-            "the engine is not in this namespace"
-        );
+        assert!(is_alive(Some(free), free), "the engine is not in this namespace");
         if trace(own) == Traced::Lives(1) {
             assert!(!is_alive(Some(own), free), "no such process");
-            assert!(
-                !is_alive(Some(own), own),
-                "a process of the board, not of a container"
-            );
+            assert!(!is_alive(Some(own), own), "a process of the board, not of a container");
         }
     }
 }

@@ -13,10 +13,10 @@ use titania_core::digest::Digest;
 use titania_core::reference::Repository;
 
 use super::Engine;
+use super::call::{Call, encode, garbled};
 use super::error::EngineError;
 use super::lines::Lines;
 use super::refusal::{self, shorten};
-use super::transport::{Call, encode, garbled};
 
 /// Longest silence in a pull: extracting one large layer to an SD card says nothing for minutes.
 const SILENCE: Duration = Duration::from_secs(15 * 60);
@@ -131,11 +131,9 @@ fn blame(error: EngineError) -> EngineError {
     match error {
         EngineError::NoSuch { act, message }
         | EngineError::Conflict { act, message }
-        | EngineError::Refused { act, message, .. } => EngineError::Refused {
-            refusal: refusal::of_pull(&message),
-            act,
-            message,
-        },
+        | EngineError::Refused { act, message, .. } => {
+            EngineError::Refused { refusal: refusal::of_pull(&message), act, message }
+        }
         other => other,
     }
 }
@@ -202,23 +200,17 @@ impl Layers {
             _ => return Ok(None),
         };
         self.0.insert(id, layer);
-        let sums = self
-            .0
-            .values()
-            .fold(Progress::default(), |sums, (done, total)| Progress {
-                done_bytes: sums.done_bytes.saturating_add(*done),
-                total_bytes: sums.total_bytes.saturating_add(*total),
-            });
+        let sums = self.0.values().fold(Progress::default(), |sums, (done, total)| Progress {
+            done_bytes: sums.done_bytes.saturating_add(*done),
+            total_bytes: sums.total_bytes.saturating_add(*total),
+        });
         Ok((before != Some(layer)).then_some(sums))
     }
 }
 
 /// The failure that a line tells, in whichever of its two ways.
 fn fault(line: &Line) -> Option<String> {
-    let told = line
-        .error_detail
-        .as_ref()
-        .map(|fault| fault.message.clone().unwrap_or_default());
+    let told = line.error_detail.as_ref().map(|fault| fault.message.clone().unwrap_or_default());
     let plain = line.error.as_ref().map(|error| match error {
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),

@@ -24,11 +24,7 @@ fn layers_are_summed() {
         r#"{"status":"Pull complete","progressDetail":{},"id":"b"}"#,
         r#"{"status":"Status: Downloaded newer image"}"#,
     ]);
-    let sums: Vec<_> = told
-        .unwrap()
-        .iter()
-        .map(|p| (p.done_bytes, p.total_bytes))
-        .collect();
+    let sums: Vec<_> = told.unwrap().iter().map(|p| (p.done_bytes, p.total_bytes)).collect();
     assert_eq!(sums, [(10, 100), (15, 150), (105, 150), (150, 150)]);
 }
 
@@ -51,10 +47,7 @@ fn an_error_in_the_stream_is_a_failure_whichever_way_it_is_told() {
 #[test]
 fn a_line_that_is_no_json_ends_the_pull() {
     for line in ["<html>", "[", "{\"status\":7}", &"[".repeat(5000)] {
-        assert!(
-            matches!(run(&[line]), Err(EngineError::Garbled { .. })),
-            "{line:.20}"
-        );
+        assert!(matches!(run(&[line]), Err(EngineError::Garbled { .. })), "{line:.20}");
     }
 }
 
@@ -72,10 +65,7 @@ fn hostile_numbers_and_thousands_of_layers_are_harmless() {
 #[test]
 fn a_password_is_never_printed() {
     let pull = Pull {
-        repository: Repository {
-            host: "r.example".into(),
-            path: "a".into(),
-        },
+        repository: Repository { host: "r.example".into(), path: "a".into() },
         manifest: Digest::of(b"m"),
         credentials: Some(Credentials {
             user: "me".into(),

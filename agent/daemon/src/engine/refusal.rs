@@ -17,10 +17,8 @@ struct Said {
 
 /// The message of an error's body: its JSON field, else the text itself.
 pub(super) fn message(body: &[u8]) -> String {
-    let text = serde_json::from_slice::<Said>(body).map_or_else(
-        |_| String::from_utf8_lossy(body).trim().to_string(),
-        |said| said.message,
-    );
+    let text = serde_json::from_slice::<Said>(body)
+        .map_or_else(|_| String::from_utf8_lossy(body).trim().to_string(), |said| said.message);
     shorten(&text)
 }
 
@@ -39,27 +37,15 @@ pub(super) fn of(act: &str, status: u16, message: &str) -> EngineError {
     let message = shorten(message);
     let refusal = of_text(&message);
     match (status, refusal) {
-        (_, Some(refusal)) => EngineError::Refused {
-            act,
-            refusal,
-            message,
-        },
+        (_, Some(refusal)) => EngineError::Refused { act, refusal, message },
         (404, None) => EngineError::NoSuch { act, message },
         (409, None) => EngineError::Conflict { act, message },
         // Podman answers 500 where a name is taken.
         (500, None) if message.contains("is already in use") => {
             EngineError::Conflict { act, message }
         }
-        (400, None) => EngineError::Refused {
-            act,
-            refusal: Refusal::Definition,
-            message,
-        },
-        _ => EngineError::Refused {
-            act,
-            refusal: Refusal::Engine,
-            message,
-        },
+        (400, None) => EngineError::Refused { act, refusal: Refusal::Definition, message },
+        _ => EngineError::Refused { act, refusal: Refusal::Engine, message },
     }
 }
 
@@ -70,18 +56,10 @@ pub(super) fn of_text(message: &str) -> Option<Refusal> {
     if any(&["no space left on device", "disk quota exceeded"]) {
         return Some(Refusal::DiskFull);
     }
-    if any(&[
-        "port is already allocated",
-        "address already in use",
-        "ports are not available",
-    ]) {
+    if any(&["port is already allocated", "address already in use", "ports are not available"]) {
         return Some(Refusal::PortInUse);
     }
-    if any(&[
-        "gathering device information",
-        "error creating device nodes",
-        "custom device",
-    ]) {
+    if any(&["gathering device information", "error creating device nodes", "custom device"]) {
         return Some(Refusal::DeviceMissing);
     }
     if any(&[

@@ -61,11 +61,7 @@ fn each_text_of_an_engine_has_its_class() {
             Refusal::NotRunnable,
         ),
         (404, "network titania not found", Refusal::NetworkMissing),
-        (
-            404,
-            "No such image: titania-agent.local/wallet:g1",
-            Refusal::ImageMissing,
-        ),
+        (404, "No such image: titania-agent.local/wallet:g1", Refusal::ImageMissing),
         (
             400,
             "failed to create shim task: exec: \"docker-init\": executable file not found in $PATH",
@@ -76,16 +72,8 @@ fn each_text_of_an_engine_has_its_class() {
             "OCI runtime create failed: open /proc/sys/net/ipv4/nope: no such file or directory: write sysctl key net.ipv4.nope",
             Refusal::Definition,
         ),
-        (
-            400,
-            "invalid CapAdd: unknown capability: \"CAP_NOPE\"",
-            Refusal::Definition,
-        ),
-        (
-            500,
-            "write /var/lib/docker/x: no space left on device",
-            Refusal::DiskFull,
-        ),
+        (400, "invalid CapAdd: unknown capability: \"CAP_NOPE\"", Refusal::Definition),
+        (500, "write /var/lib/docker/x: no space left on device", Refusal::DiskFull),
         (500, "something new", Refusal::Engine),
         // Podman 4.3
         (
@@ -112,11 +100,7 @@ fn each_text_of_an_engine_has_its_class() {
 fn absent_and_taken_are_told_by_the_status() {
     let no_such = of("start", 404, "No such container: abc");
     assert!(matches!(no_such, EngineError::NoSuch { .. }), "{no_such}");
-    let taken = of(
-        "create",
-        409,
-        "Conflict. The container name \"/a-g1\" is already in use",
-    );
+    let taken = of("create", 409, "Conflict. The container name \"/a-g1\" is already in use");
     assert!(matches!(taken, EngineError::Conflict { .. }), "{taken}");
     let podman = of(
         "create",
@@ -130,20 +114,14 @@ fn absent_and_taken_are_told_by_the_status() {
 fn a_message_is_read_whatever_the_body_is() {
     for (body, want) in [
         (&b"{\"message\":\"no\"}\n"[..], "no"),
-        (
-            b"{\"cause\":\"x\",\"message\":\"no\",\"response\":500}",
-            "no",
-        ),
+        (b"{\"cause\":\"x\",\"message\":\"no\",\"response\":500}", "no"),
         (b"404 page not found\n", "404 page not found"),
         (b"\xff{", "\u{fffd}{"),
         (b"", ""),
     ] {
         assert_eq!(message(body), want);
     }
-    assert_eq!(
-        message("x".repeat(9000).as_bytes()).len(),
-        MESSAGE_CHARS_MAX
-    );
+    assert_eq!(message("x".repeat(9000).as_bytes()).len(), MESSAGE_CHARS_MAX);
 }
 
 #[test]
@@ -153,30 +131,18 @@ fn a_pull_blames_the_right_one() {
             "manifest for r/a@sha256:1 not found: manifest unknown: manifest unknown",
             Refusal::ManifestMissing,
         ),
-        (
-            "unauthorized: authentication required",
-            Refusal::RegistryDenied,
-        ),
+        ("unauthorized: authentication required", Refusal::RegistryDenied),
         (
             "pull access denied for x, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
             Refusal::RegistryDenied,
         ),
-        (
-            "toomanyrequests: You have reached your pull rate limit",
-            Refusal::RateLimited,
-        ),
+        ("toomanyrequests: You have reached your pull rate limit", Refusal::RateLimited),
         (
             "Get \"https://r/v2/\": dial tcp 10.0.0.1:443: connect: connection refused",
             Refusal::RegistryUnreachable,
         ),
-        (
-            "write /var/lib/docker/tmp/GetImageBlob1: no space left on device",
-            Refusal::DiskFull,
-        ),
-        (
-            "filesystem layer verification failed for digest sha256:1",
-            Refusal::DigestMismatch,
-        ),
+        ("write /var/lib/docker/tmp/GetImageBlob1: no space left on device", Refusal::DiskFull),
+        ("filesystem layer verification failed for digest sha256:1", Refusal::DigestMismatch),
         ("Cannot overwrite digest sha256:1", Refusal::Engine),
     ] {
         assert_eq!(of_pull(message), want, "{message}");

@@ -11,10 +11,10 @@ use titania_core::digest::Digest;
 use titania_core::names::{AppName, Generation, InstanceId, StartedAt};
 use titania_core::status::ContainerState;
 
+use super::call::{Call, LIST_BYTES_MAX, encode};
 use super::error::EngineError;
 use super::inspect::Inspected;
 use super::refusal::shorten;
-use super::transport::{Call, LIST_BYTES_MAX, encode};
 use super::{Engine, parse, process, short};
 
 /// One container with this board's instance label, as inspect shows it.
@@ -119,9 +119,7 @@ impl Engine {
     /// # Errors
     /// Any: what is there is then not known at all.
     pub async fn containers(&self, instance: &InstanceId) -> Result<Vec<Seen>, EngineError> {
-        let listed = self
-            .list(&format!("{LABEL_INSTANCE}={}", instance.0))
-            .await?;
+        let listed = self.list(&format!("{LABEL_INSTANCE}={}", instance.0)).await?;
         let mut seen = Vec::with_capacity(listed.len());
         for container in listed {
             match self.inspect(&container.id).await {
@@ -136,19 +134,15 @@ impl Engine {
     /// Every instance id on any container, of other agents' too.
     pub async fn instances(&self) -> Result<BTreeSet<InstanceId>, EngineError> {
         let listed = self.list(LABEL_INSTANCE).await?;
-        let ids = listed
-            .into_iter()
-            .filter_map(|container| container.labels?.remove(LABEL_INSTANCE));
+        let ids =
+            listed.into_iter().filter_map(|container| container.labels?.remove(LABEL_INSTANCE));
         Ok(ids.map(InstanceId).collect())
     }
 
     async fn list(&self, label: &str) -> Result<Vec<Listed>, EngineError> {
         let filters = serde_json::json!({ "label": [label] }).to_string();
         let path = format!("/containers/json?all=1&filters={}", encode(&filters));
-        let call = Call {
-            bytes_max: LIST_BYTES_MAX,
-            ..Call::get("list containers", path)
-        };
+        let call = Call { bytes_max: LIST_BYTES_MAX, ..Call::get("list containers", path) };
         parse("list containers", &self.wire().expect(call).await?)
     }
 
@@ -167,17 +161,13 @@ impl Seen {
         let is_running = state == ContainerState::Running;
         let time = |text: String| Some(text).filter(|text| !text.is_empty() && text != NEVER);
         let health = found.state.health.filter(|_| is_running);
-        let addresses = found
-            .network_settings
-            .networks
-            .iter()
-            .filter_map(|(name, endpoint)| {
-                let endpoint = endpoint.as_ref()?;
-                let address = [&endpoint.ip_address, &endpoint.ip6_address]
-                    .into_iter()
-                    .find(|text| !text.is_empty())?;
-                Some((name.clone(), address.parse().ok()?))
-            });
+        let addresses = found.network_settings.networks.iter().filter_map(|(name, endpoint)| {
+            let endpoint = endpoint.as_ref()?;
+            let address = [&endpoint.ip_address, &endpoint.ip6_address]
+                .into_iter()
+                .find(|text| !text.is_empty())?;
+            Some((name.clone(), address.parse().ok()?))
+        });
         Self {
             role: role(&found.config.labels),
             name: found.name.trim_start_matches('/').to_string(),

@@ -11,9 +11,10 @@ use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions};
 use titania_core::names::{AppName, InstanceId};
 
 use super::archive::Archive;
+use super::call::{ACT, Call, encode, garbled};
 use super::error::EngineError;
 use super::seen::{LABEL_APP, LABEL_INSTANCE};
-use super::transport::{ACT, Call, act, encode, garbled};
+use super::transport::act;
 use super::{Engine, short};
 
 /// Links followed until a file is given up: as Linux does (path_resolution(7): 40), but no image needs more than a few.
@@ -62,10 +63,7 @@ impl Engine {
             }
             other => other?,
         };
-        Ok(Throwaway {
-            engine: self.clone(),
-            id,
-        })
+        Ok(Throwaway { engine: self.clone(), id })
     }
 
     async fn make_throwaway(
@@ -79,10 +77,7 @@ impl Engine {
             image: Some(image.to_string()),
             // Never run; an image without a command of its own is refused otherwise.
             entrypoint: Some(vec!["/never-started".to_string()]),
-            labels: Some(HashMap::from([(
-                LABEL_INSTANCE.to_string(),
-                instance.0.clone(),
-            )])),
+            labels: Some(HashMap::from([(LABEL_INSTANCE.to_string(), instance.0.clone())])),
             host_config: Some(HostConfig {
                 network_mode: Some("none".to_string()),
                 ..HostConfig::default()
@@ -94,20 +89,12 @@ impl Engine {
             ..CreateContainerOptions::default()
         };
         let words = format!("create {name}");
-        Ok(
-            act(&words, ACT, docker.create_container(Some(options), body))
-                .await?
-                .id,
-        )
+        Ok(act(&words, ACT, docker.create_container(Some(options), body)).await?.id)
     }
 
     /// Removes a throw-away container, with the volumes that the engine made for its image's VOLUMEs. Gone already is fine.
     pub async fn remove_throwaway(&self, id: &str) -> Result<(), EngineError> {
-        let options = RemoveContainerOptions {
-            v: true,
-            force: true,
-            link: false,
-        };
+        let options = RemoveContainerOptions { v: true, force: true, link: false };
         self.remove_with(id, options).await
     }
 }
@@ -133,10 +120,7 @@ impl Throwaway {
         let words = format!("read {path} in {}", short(&self.id));
         let call = Call {
             deadline: ACT,
-            ..Call::get(
-                &words,
-                format!("/containers/{}/archive?path={}", self.id, encode(path)),
-            )
+            ..Call::get(&words, format!("/containers/{}/archive?path={}", self.id, encode(path)))
         };
         match self.engine.wire().stream(call).await {
             Ok(body) => Ok(Some(Archive::new(words, body, bytes_max))),
@@ -170,10 +154,7 @@ impl Throwaway {
                 Entry::Other => return Err(garbled(&words, "it is no file")),
             }
         }
-        Err(garbled(
-            "read a file of the image",
-            format!("{path}: more than {LINKS_MAX} links"),
-        ))
+        Err(garbled("read a file of the image", format!("{path}: more than {LINKS_MAX} links")))
     }
 }
 
@@ -194,10 +175,7 @@ fn first(tar: &[u8]) -> std::io::Result<Entry> {
     }
     let mut bytes = Vec::new();
     // A head that promises more than there is must not make room for it.
-    entry
-        .by_ref()
-        .take(tar.len() as u64)
-        .read_to_end(&mut bytes)?;
+    entry.by_ref().take(tar.len() as u64).read_to_end(&mut bytes)?;
     Ok(Entry::File(bytes))
 }
 

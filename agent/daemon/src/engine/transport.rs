@@ -7,23 +7,22 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bollard::{BollardRequest, Docker};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
+use super::bounded::Bounded;
+use super::call::{ACT, Answer, Call, ERROR_BYTES_MAX, READ, collect, detail, garbled, unknown};
 use super::error::EngineError;
 use super::refusal;
 
@@ -36,23 +35,8 @@ pub(super) const API_MINOR_MIN: u32 = 37;
 /// Longest wait for the socket to take a connection: a live engine takes it at once.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Longest wait for an answer to a question: a Pi with a busy SD card was seen to take some seconds.
-pub(super) const READ: Duration = Duration::from_secs(20);
-
-/// Longest wait for an act: start on a slow board mounts, makes a network, and writes its files.
-pub(super) const ACT: Duration = Duration::from_secs(120);
-
 /// Most bytes of an answer that bollard may read: create and exec answer with an id and some warnings.
 const ACT_BYTES_MAX: u64 = 1024 * 1024;
-
-/// Most bytes of one whole answer where a call says nothing else: inspect with labels, env and health log is some 10 KiB.
-pub(super) const ANSWER_BYTES_MAX: usize = 1024 * 1024;
-
-/// Most bytes of a list: some 2 KiB an entry, so thousands of containers or images.
-pub(super) const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
-
-/// Most bytes of an error's text that are read; the rest says nothing more.
-const ERROR_BYTES_MAX: usize = 64 * 1024;
 
 /// The way to one engine.
 #[derive(Debug)]
@@ -64,69 +48,10 @@ pub(super) struct Wire {
     peer: AtomicI32,
 }
 
-/// One question.
-pub(super) struct Call<'a> {
-    /// What it is, in words for a person.
-    pub act: &'a str,
-    /// Method.
-    pub method: Method,
-    /// Path and query, without the version.
-    pub path: String,
-    /// JSON, where there is something to send.
-    pub body: Option<Vec<u8>>,
-    /// A header beside the usual ones.
-    pub header: Option<(HeaderName, HeaderValue)>,
-    /// Longest wait for the whole answer; of a stream, for its head.
-    pub deadline: Duration,
-    /// Most bytes of the answer.
-    pub bytes_max: usize,
-}
-
-impl<'a> Call<'a> {
-    /// A question with GET.
-    pub fn get(act: &'a str, path: String) -> Self {
-        Self {
-            act,
-            method: Method::GET,
-            path,
-            body: None,
-            header: None,
-            deadline: READ,
-            bytes_max: ANSWER_BYTES_MAX,
-        }
-    }
-
-    /// An act with POST.
-    pub fn post(act: &'a str, path: String, body: Option<Vec<u8>>) -> Self {
-        Self {
-            method: Method::POST,
-            body,
-            deadline: ACT,
-            ..Self::get(act, path)
-        }
-    }
-}
-
-/// A whole answer.
-pub(super) struct Answer {
-    /// Status.
-    pub status: StatusCode,
-    /// Headers that matter.
-    pub api_version: Option<String>,
-    /// Does it call itself Podman?
-    pub is_podman: bool,
-    /// Body.
-    pub body: Bytes,
-}
-
 impl Wire {
     /// The way through `socket`; nothing is asked yet.
     pub fn new(socket: PathBuf) -> Arc<Self> {
-        Arc::new(Self {
-            socket,
-            minor: AtomicU32::new(0),
-            peer: AtomicI32::new(0),
-        })
+        Arc::new(Self { socket, minor: AtomicU32::new(0), peer: AtomicI32::new(0) })
     }
 
     /// The socket.
@@ -136,9 +61,7 @@ impl Wire {
 
     /// Pid of the engine as seen from here; null when it is not known or in another pid namespace.
     pub fn peer(&self) -> Option<u32> {
-        u32::try_from(self.peer.load(Ordering::Relaxed))
-            .ok()
-            .filter(|pid| *pid > 0)
+        u32::try_from(self.peer.load(Ordering::Relaxed)).ok().filter(|pid| *pid > 0)
     }
 
     /// Forgets the API version: another engine may answer next time.
@@ -179,11 +102,7 @@ impl Wire {
         if answer.status.is_success() {
             return Ok(answer.body);
         }
-        Err(refusal::of(
-            &act,
-            answer.status.as_u16(),
-            &refusal::message(&answer.body),
-        ))
+        Err(refusal::of(&act, answer.status.as_u16(), &refusal::message(&answer.body)))
     }
 
     /// The head of a stream that succeeded, its body unbounded: whoever reads it bounds it.
@@ -197,18 +116,11 @@ impl Wire {
         if status.is_success() {
             return Ok(response.into_body());
         }
-        let body = timeout(
-            READ,
-            collect(call.act, response.into_body(), ERROR_BYTES_MAX),
-        )
-        .await
-        .unwrap_or(Ok(Bytes::new()))
-        .unwrap_or_default();
-        Err(refusal::of(
-            call.act,
-            status.as_u16(),
-            &refusal::message(&body),
-        ))
+        let body = timeout(READ, collect(call.act, response.into_body(), ERROR_BYTES_MAX))
+            .await
+            .unwrap_or(Ok(Bytes::new()))
+            .unwrap_or_default();
+        Err(refusal::of(call.act, status.as_u16(), &refusal::message(&body)))
     }
 
     async fn whole(&self, call: &Call<'_>, path: String) -> Result<Answer, EngineError> {
@@ -223,24 +135,12 @@ impl Wire {
             let api_version = header("api-version");
             let is_podman = header("libpod-api-version").is_some();
             let status = response.status();
-            let bytes_max = if status.is_success() {
-                call.bytes_max
-            } else {
-                ERROR_BYTES_MAX
-            };
+            let bytes_max = if status.is_success() { call.bytes_max } else { ERROR_BYTES_MAX };
             let body = collect(call.act, response.into_body(), bytes_max).await?;
-            Ok(Answer {
-                status,
-                api_version,
-                is_podman,
-                body,
-            })
+            Ok(Answer { status, api_version, is_podman, body })
         };
         timeout(call.deadline, answer).await.unwrap_or_else(|_| {
-            Err(unknown(
-                call.act,
-                format!("no answer in {} s", call.deadline.as_secs()),
-            ))
+            Err(unknown(call.act, format!("no answer in {} s", call.deadline.as_secs())))
         })
     }
 
@@ -280,33 +180,21 @@ impl Wire {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let stream = self.connect().await?;
-        let io = TokioIo::new(Bounded {
-            stream,
-            left: bound,
-        });
-        let (mut sender, connection) = http1::handshake(io)
-            .await
-            .map_err(|error| unknown(act, error.to_string()))?;
+        let io = TokioIo::new(Bounded::new(stream, bound));
+        let (mut sender, connection) =
+            http1::handshake(io).await.map_err(|error| unknown(act, error.to_string()))?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 log::debug!("engine: a connection ended early: {error}");
             }
         });
         // Go's server refuses HTTP/1.1 without it; what it says does not matter on a Unix socket.
-        request
-            .headers_mut()
-            .insert(HOST, HeaderValue::from_static("engine"));
-        sender
-            .send_request(request)
-            .await
-            .map_err(|error| unknown(act, detail(&error)))
+        request.headers_mut().insert(HOST, HeaderValue::from_static("engine"));
+        sender.send_request(request).await.map_err(|error| unknown(act, detail(&error)))
     }
 
     async fn connect(&self) -> Result<UnixStream, EngineError> {
-        let away = |detail: String| EngineError::Away {
-            socket: self.socket.clone(),
-            detail,
-        };
+        let away = |detail: String| EngineError::Away { socket: self.socket.clone(), detail };
         match timeout(CONNECT, UnixStream::connect(&self.socket)).await {
             Ok(Ok(stream)) => {
                 let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
@@ -316,16 +204,13 @@ impl Wire {
             Ok(Err(error)) => {
                 self.forget();
                 match error.kind() {
-                    io::ErrorKind::PermissionDenied => Err(EngineError::Denied {
-                        socket: self.socket.clone(),
-                    }),
+                    io::ErrorKind::PermissionDenied => {
+                        Err(EngineError::Denied { socket: self.socket.clone() })
+                    }
                     _ => Err(away(error.to_string())),
                 }
             }
-            Err(_) => Err(away(format!(
-                "it takes no connection in {} s",
-                CONNECT.as_secs()
-            ))),
+            Err(_) => Err(away(format!("it takes no connection in {} s", CONNECT.as_secs()))),
         }
     }
 
@@ -365,146 +250,32 @@ pub(super) async fn act<T>(
     use bollard::errors::Error;
     match timeout(deadline, call).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(Error::DockerResponseServerError {
-            status_code,
-            message,
-        })) => Err(refusal::of(act, status_code, &message)),
+        Ok(Err(Error::DockerResponseServerError { status_code, message })) => {
+            Err(refusal::of(act, status_code, &message))
+        }
         Ok(Err(Error::IOError { err })) => Err(match err.downcast::<EngineError>() {
             Ok(EngineError::Unknown { detail, .. }) => unknown(act, detail),
             Ok(ours) => ours,
             Err(other) => unknown(act, other.to_string()),
         }),
         Ok(Err(other)) => Err(unknown(act, other.to_string())),
-        Err(_) => Err(unknown(
-            act,
-            format!("no answer in {} s", deadline.as_secs()),
-        )),
+        Err(_) => Err(unknown(act, format!("no answer in {} s", deadline.as_secs()))),
     }
 }
 
 /// The minor version to speak with an engine whose newest is `api`.
 fn agree(api: &str) -> Result<u32, EngineError> {
-    let unsupported = |why: String| EngineError::Unsupported {
-        version: format!("with API {api:?}"),
-        why,
-    };
+    let unsupported =
+        |why: String| EngineError::Unsupported { version: format!("with API {api:?}"), why };
     let minor = match api.split_once('.') {
         Some(("1", minor)) => minor.parse::<u32>().ok(),
         _ => None,
     };
     match minor {
         Some(minor) if minor >= API_MINOR_MIN => Ok(minor.min(API_MINOR_MAX)),
-        Some(minor) => Err(unsupported(format!(
-            "its API 1.{minor} is older than 1.{API_MINOR_MIN}"
-        ))),
-        None => Err(unsupported(
-            "it names no API version of the form 1.N".to_string(),
-        )),
-    }
-}
-
-/// Reads a body whole, at most `bytes_max`.
-pub(super) async fn collect(
-    act: &str,
-    mut body: Incoming,
-    bytes_max: usize,
-) -> Result<Bytes, EngineError> {
-    let mut whole = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| unknown(act, detail(&error)))?;
-        if let Ok(bytes) = frame.into_data() {
-            if whole.len() + bytes.len() > bytes_max {
-                return Err(garbled(act, format!("longer than {bytes_max} bytes")));
-            }
-            whole.extend_from_slice(&bytes);
+        Some(minor) => {
+            Err(unsupported(format!("its API 1.{minor} is older than 1.{API_MINOR_MIN}")))
         }
-    }
-    Ok(whole.into())
-}
-
-/// `text` with all but unreserved characters percent-encoded (RFC 3986, section 2.3).
-pub(super) fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte))
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
-}
-
-/// The whole chain of causes: hyper's own text hides the kernel's.
-pub(super) fn detail(error: &hyper::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
-}
-
-/// No whole answer came.
-pub(super) fn unknown(act: &str, detail: impl Into<String>) -> EngineError {
-    EngineError::Unknown {
-        act: act.to_string(),
-        detail: detail.into(),
-    }
-}
-
-/// An answer came that can't be read.
-pub(super) fn garbled(act: &str, detail: impl Into<String>) -> EngineError {
-    EngineError::Garbled {
-        act: act.to_string(),
-        detail: detail.into(),
-    }
-}
-
-/// A stream that ends with an error once it has sent more than it may: also what bollard reads is bounded by it.
-struct Bounded {
-    stream: UnixStream,
-    left: u64,
-}
-
-impl AsyncRead for Bounded {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let read = buf.filled().len().saturating_sub(before) as u64;
-        match self.left.checked_sub(read) {
-            Some(left) => {
-                self.left = left;
-                Poll::Ready(Ok(()))
-            }
-            None => Poll::Ready(Err(io::Error::other(
-                "the answer is longer than any of its kind",
-            ))),
-        }
-    }
-}
-
-impl AsyncWrite for Bounded {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        None => Err(unsupported("it names no API version of the form 1.N".to_string())),
     }
 }
