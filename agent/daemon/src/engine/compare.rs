@@ -131,7 +131,7 @@ impl Told {
         }
         self.same("command", &rest, &config.cmd);
         if let Some(folder) = &body.working_dir {
-            self.same("working_dir", folder, &config.working_dir);
+            self.same("working_dir", &clean(folder), &clean(&config.working_dir));
         }
         if let Some(hostname) = &body.hostname {
             self.same_on_docker("hostname", hostname, &config.hostname);
