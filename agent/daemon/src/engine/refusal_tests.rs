@@ -1,3 +1,5 @@
+//! Each text of an engine has its class.
+
 use super::*;
 
 /// Answers to a start, as engines were seen to give them.

@@ -28,7 +28,8 @@ pub struct Seen {
     pub role: Role,
     /// State; a word this agent does not know is `Unknown`.
     pub state: ContainerState,
-    /// Is there a process of its pid? False only on proof: a container called running whose process is gone.
+    /// Is there a process of its pid? Asked of a running one alone, and then false only on proof: after a crash
+    /// of containerd the engine calls a dead one running for ever.
     pub alive: bool,
     /// Pid on the board; null when there is none.
     pub pid: Option<u32>,
@@ -143,14 +144,14 @@ impl Engine {
         let filters = serde_json::json!({ "label": [label] }).to_string();
         let path = format!("/containers/json?all=1&filters={}", encode(&filters));
         let call = Call { bytes_max: LIST_BYTES_MAX, ..Call::get("list containers", path) };
-        parse("list containers", &self.wire().expect(call).await?)
+        parse("list containers", &self.wire().well(call).await?)
     }
 
     /// One container, whoever made it; `name` is an id or a name.
     pub(super) async fn inspect(&self, name: &str) -> Result<Inspected, EngineError> {
         let act = format!("inspect container {}", short(name));
         let call = Call::get(&act, format!("/containers/{}/json", encode(name)));
-        parse(&act, &self.wire().expect(call).await?)
+        parse(&act, &self.wire().well(call).await?)
     }
 }
 
