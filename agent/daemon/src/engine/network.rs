@@ -19,7 +19,7 @@ impl Engine {
             return Ok(());
         }
         let path = format!("/networks/{}", encode(name));
-        match self.wire().expect(Call::get("inspect network", path)).await {
+        match self.wire().well(Call::get("inspect network", path)).await {
             Ok(_) => return Ok(()),
             // "network titania not found" is classified by its words, as a start's refusal is.
             Err(EngineError::NoSuch { .. } | EngineError::Refused { .. }) => {}
@@ -32,7 +32,7 @@ impl Engine {
             "/networks/create".to_string(),
             Some(body.to_string().into_bytes()),
         );
-        match self.wire().expect(call).await {
+        match self.wire().well(call).await {
             Ok(_) | Err(EngineError::Conflict { .. }) => Ok(()),
             Err(other) => Err(other),
         }

@@ -96,7 +96,7 @@ impl Wire {
     }
 
     /// The whole answer of a call that succeeded; else the refusal, classified.
-    pub async fn expect(&self, call: Call<'_>) -> Result<Bytes, EngineError> {
+    pub async fn well(&self, call: Call<'_>) -> Result<Bytes, EngineError> {
         let act = call.act.to_string();
         let answer = self.ask(call).await?;
         if answer.status.is_success() {
