@@ -28,8 +28,7 @@ pub struct Seen {
     pub role: Role,
     /// State; a word this agent does not know is `Unknown`.
     pub state: ContainerState,
-    /// Is there a process of its pid? Asked of a running one alone, and then false only on proof: after a crash
-    /// of containerd the engine calls a dead one running for ever.
+    /// Is there a process of its pid? False only on proof: a container called running whose process is gone.
     pub alive: bool,
     /// Pid on the board; null when there is none.
     pub pid: Option<u32>,
@@ -120,7 +119,24 @@ impl Engine {
     /// # Errors
     /// Any: what is there is then not known at all.
     pub async fn containers(&self, instance: &InstanceId) -> Result<Vec<Seen>, EngineError> {
-        let listed = self.list(&format!("{LABEL_INSTANCE}={}", instance.0)).await?;
+        self.seen(&[&format!("{LABEL_INSTANCE}={}", instance.0)]).await
+    }
+
+    /// The same, of one app.
+    ///
+    /// # Errors
+    /// Any: what is there is then not known at all.
+    pub async fn containers_of(
+        &self,
+        instance: &InstanceId,
+        app: &AppName,
+    ) -> Result<Vec<Seen>, EngineError> {
+        let labels = [format!("{LABEL_INSTANCE}={}", instance.0), format!("{LABEL_APP}={app}")];
+        self.seen(&[&labels[0], &labels[1]]).await
+    }
+
+    async fn seen(&self, labels: &[&str]) -> Result<Vec<Seen>, EngineError> {
+        let listed = self.list(labels).await?;
         let mut seen = Vec::with_capacity(listed.len());
         for container in listed {
             match self.inspect(&container.id).await {
@@ -134,14 +150,25 @@ impl Engine {
 
     /// Every instance id on any container, of other agents' too.
     pub async fn instances(&self) -> Result<BTreeSet<InstanceId>, EngineError> {
-        let listed = self.list(LABEL_INSTANCE).await?;
+        let listed = self.list(&[LABEL_INSTANCE]).await?;
         let ids =
             listed.into_iter().filter_map(|container| container.labels?.remove(LABEL_INSTANCE));
         Ok(ids.map(InstanceId).collect())
     }
 
-    async fn list(&self, label: &str) -> Result<Vec<Listed>, EngineError> {
-        let filters = serde_json::json!({ "label": [label] }).to_string();
+    /// What the image's HEALTHCHECK says of a running container; null when it has none, or does not run.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuch`] when it is gone.
+    pub async fn health(&self, id: &str) -> Result<Option<HealthCheck>, EngineError> {
+        let found = self.inspect(id).await?;
+        let is_running = state(&found.state.status) == ContainerState::Running;
+        let health = found.state.health.filter(|_| is_running);
+        Ok(health.and_then(|health| health_check(&health.status)))
+    }
+
+    async fn list(&self, labels: &[&str]) -> Result<Vec<Listed>, EngineError> {
+        let filters = serde_json::json!({ "label": labels }).to_string();
         let path = format!("/containers/json?all=1&filters={}", encode(&filters));
         let call = Call { bytes_max: LIST_BYTES_MAX, ..Call::get("list containers", path) };
         parse("list containers", &self.wire().well(call).await?)
