@@ -223,9 +223,8 @@ impl Told {
             .iter()
             .map(|option| option.trim_end_matches(":true").to_string())
             .collect();
-        if self.kind == Kind::Docker {
-            self.same("security options", &set(&wanted.security_opt), &options);
-        } else if !set(&wanted.security_opt).is_subset(&options) {
+        // Podman adds options of its own.
+        if self.kind == Kind::Docker || !set(&wanted.security_opt).is_subset(&options) {
             self.same("security options", &set(&wanted.security_opt), &options);
         }
         self.same("read_only", &wanted.readonly_rootfs.unwrap_or_default(), &there.readonly_rootfs);
