@@ -28,10 +28,10 @@ pub fn keep_up(
             evidence.stopped = None;
         }
     }
-    if let Some(g) = evidence.was_down {
-        if container(g).is_none_or(Container::is_up) {
-            evidence.was_down = None;
-        }
+    if let Some(g) = evidence.was_down
+        && container(g).is_none_or(Container::is_up)
+    {
+        evidence.was_down = None;
     }
     let is_there = |id: &String| containers.iter().any(|c| c.id == *id);
     evidence.compared = evidence.compared.take().filter(is_there);
