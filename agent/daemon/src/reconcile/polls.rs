@@ -21,7 +21,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
 use super::agent::Agent;
-use super::app::{App, InForce};
+use super::app::{App, InForce, Memory};
 use super::candidate::{self, Measure};
 use super::perform::repository;
 use crate::board::clock;
@@ -272,6 +272,7 @@ pub fn judge_again(agent: &Rc<Agent>, app: &Rc<App>) {
 /// What an answer is for one app.
 fn judge(agent: &Rc<Agent>, app: &Rc<App>, answer: &Answer) {
     let before = app.memory.borrow().candidate.clone();
+    let is_due;
     {
         let memory = &mut *app.memory.borrow_mut();
         let Some(force) = memory.definition.clone() else {
@@ -279,6 +280,7 @@ fn judge(agent: &Rc<Agent>, app: &Rc<App>, answer: &Answer) {
         };
         memory.warnings.retain(|code, _| !is_of_registry(*code));
         memory.young_until = None;
+        is_due = answer.is_ok() && has_answered(memory);
         let at = clock::wall();
         let current = memory.record.current.as_ref();
         let by = Measure { definition: &force.definition, hash: force.hash, current, at };
@@ -299,10 +301,22 @@ fn judge(agent: &Rc<Agent>, app: &Rc<App>, answer: &Answer) {
             Err(failure) => memory.candidate = Candidate::Unreachable(failure.error.reason(at)),
         }
     }
-    if app.memory.borrow().candidate != before {
+    if is_due || app.memory.borrow().candidate != before {
         agent.polls.wake.notify_one();
         app.wake.notify_one();
     }
+}
+
+/// The registry answers again: what it did not answer to is asked anew at the next look.
+fn has_answered(memory: &mut Memory) -> bool {
+    let now = clock::moment();
+    let is_silent = |code| matches!(code, Code::RegistryUnreachable | Code::RegistryDenied);
+    let mut is_due = false;
+    for failure in memory.evidence.failed.iter_mut().filter(|f| is_silent(f.reason.code)) {
+        failure.retry_at = now;
+        is_due = true;
+    }
+    is_due
 }
 
 fn is_of_registry(code: Code) -> bool {
