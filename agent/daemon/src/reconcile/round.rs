@@ -26,6 +26,9 @@ const PACE_SPAN: Millis = Millis::seconds(20);
 /// How slowly.
 const PACE_PAUSE: Duration = Duration::from_secs(5);
 
+/// After a word from the engine, until it is looked whether a download goes on: its own restart policy comes first.
+const FETCH_LOOK: Duration = Duration::from_secs(2);
+
 /// Keeps one app for ever.
 pub async fn keep(agent: Rc<Agent>, app: Rc<App>) {
     let mut pace = Pace::default();
@@ -76,11 +79,17 @@ async fn rounds(agent: &Rc<Agent>, app: &Rc<App>, pace: &mut Pace) -> Option<Mom
             log::warn!("{}: {} again and again: going on slowly", app.name, perform::shown(&step));
             tokio::time::sleep(PACE_PAUSE).await;
         }
-        let may_give_way = matches!(step, Step::Fetch(..));
+        let fetched = match &step {
+            Step::Fetch(generation, _) => Some(*generation),
+            _ => None,
+        };
         tokio::select! {
             () = perform::perform(agent, app, &world, step) => {}
             // Fetching is taken up where it was left.
-            () = asked(app), if may_give_way => app.memory.borrow_mut().progress = None,
+            () = asked(app), if fetched.is_some() => app.memory.borrow_mut().progress = None,
+            () = something_else(agent, app, fetched), if fetched.is_some() => {
+                app.memory.borrow_mut().progress = None;
+            }
         }
         app.memory.borrow_mut().seen = None;
     }
@@ -90,6 +99,23 @@ async fn rounds(agent: &Rc<Agent>, app: &Rc<App>, pace: &mut Pace) -> Option<Mom
 async fn asked(app: &App) {
     while app.memory.borrow().requests.is_empty() {
         app.asked.notified().await;
+    }
+}
+
+/// A download takes hours on a thin line: meanwhile the app may have gone down, or may want something else.
+async fn something_else(agent: &Rc<Agent>, app: &Rc<App>, fetched: Option<Generation>) {
+    loop {
+        app.wake.notified().await;
+        tokio::time::sleep(FETCH_LOOK).await;
+        app.memory.borrow_mut().seen = None;
+        let (world, is_fresh) = observe::world(agent, app).await;
+        let is_other = match decide(&world) {
+            Decision::Do(Step::Fetch(generation, _)) => Some(generation) != fetched,
+            _ => true,
+        };
+        if is_fresh && is_other {
+            return;
+        }
     }
 }
 
