@@ -279,9 +279,10 @@ fn subject(app: &App, world: &World) -> Option<Subject> {
     let spec = world.spec(generation)?;
     let probation = memory.record.intent.as_ref().filter(|i| i.generation == generation);
     let spent = probation.and_then(|i| i.probation.as_ref()).map_or(Millis(0), |p| p.elapsed_ms);
-    // Probes belong to the specification; of the current release today's count.
+    // Probes belong to the specification; of the current release today's count, unless today's definition wants another
+    // container: that one may answer elsewhere.
     let rule: definition::Health = match (&memory.definition, probation) {
-        (Some(force), None) => force.definition.health.clone(),
+        (Some(force), None) if force.hash == spec.hash => force.definition.health.clone(),
         _ => spec.definition.health.clone(),
     };
     let network = spec.definition.shape.network.clone();
