@@ -10,6 +10,7 @@ mod p1_agent_killed;
 mod p1_engine;
 mod p1_first_install;
 mod p1_hand;
+mod p1_network;
 mod p1_record;
 mod p1_registry_down;
 mod p1_two_apps;
