@@ -97,6 +97,12 @@ async fn listen(agent: &Rc<Agent>, mut events: crate::engine::Events) -> EngineE
                     return error;
                 }
             }
+            // A root that is mounted again tells nobody.
+            () = tokio::time::sleep(ROOT_LOOK), if agent.shared.borrow().root.is_some() => {
+                if let Err(error) = check(agent).await {
+                    return error;
+                }
+            }
             _ = safety.tick() => {
                 if let Err(error) = check(agent).await {
                     return error;

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use titania_core::definition::{self, UserRule};
+use titania_core::fork::Fork;
 use titania_core::names::Generation;
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::record::Record;
@@ -105,7 +106,17 @@ async fn look(agent: &Agent, app: &App) -> Result<Look, (Reason, WaitingFor)> {
             return Err((reason, WaitingFor::Volumes));
         }
     };
+    if has_lost_fork(&app.memory.borrow().record, &forks) {
+        agent.recheck.notify_one(); // the disk of the volume root may be gone
+    }
     Ok(Look { containers, forks, images: images.collect() })
+}
+
+/// Whether the folder of the current release's state is not where it was.
+fn has_lost_fork(record: &Record, forks: &[Fork]) -> bool {
+    record.current.as_ref().is_some_and(|current| {
+        !forks.iter().any(|fork| fork.generation == current.generation && fork.folder)
+    })
 }
 
 fn unsettled() -> Reason {
