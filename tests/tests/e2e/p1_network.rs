@@ -16,7 +16,7 @@ fn p1_app_runs_again_after_its_network_was_removed_while_it_was_down() {
     let board = Board::start();
     let wallet = start::installed(&board);
     board.agent().ctl_well(&["stop", "wallet"]);
-    wait_until(SOON, "the app to be down", || !wallet.container().is_running());
+    wait_until(SOON, "the app to be down", || wallet.running().is_empty());
     let before = ids(&board);
     assert_eq!(board.engine().api("DELETE", "/networks/titania", &json!(null)).status, 204);
     board.agent().ctl_well(&["start", "wallet"]);
