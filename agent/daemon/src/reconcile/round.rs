@@ -15,8 +15,8 @@ use super::app::App;
 use super::{observe, perform, publish, requests};
 use crate::board::clock;
 
-/// So many steps within [`PACE_SPAN`] are a loop that gets nowhere: it goes on slowly.
-const PACE_STEPS: u32 = 40;
+/// So many steps within [`PACE_SPAN`] are a loop that gets nowhere: it goes on slowly. An update takes some 20.
+const PACE_STEPS: u32 = 200;
 /// See [`PACE_STEPS`].
 const PACE_SPAN: Millis = Millis::seconds(20);
 /// How slowly.
