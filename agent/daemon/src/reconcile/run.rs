@@ -78,7 +78,7 @@ pub async fn run(setup: Setup<'_>) -> io::Result<Ended> {
     tasks.spawn_local(requests::keep(Rc::clone(&agent), heard));
     tasks.spawn_local(publish::keep(Rc::clone(&agent)));
     tasks.spawn_local(probe_news(Rc::clone(&agent), probes_news));
-    if agent.shared.borrow().state.is_none() {
+    if is_usable {
         tasks.spawn_local(polls::keep(Rc::clone(&agent)));
         tasks.spawn_local(contact::keep(Rc::clone(&agent), Userland::look()));
     }
