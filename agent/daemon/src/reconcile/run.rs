@@ -66,6 +66,7 @@ pub async fn run(setup: Setup<'_>) -> io::Result<Ended> {
             in_force.unusable.clone().or_else(|| state.durability().reason(clock::wall()));
         shared.problems = problems(&agent);
     }
+    let is_usable = in_force.unusable.is_none();
     let listener =
         control::listen(Path::new(&settings.paths.socket), GROUP).map_err(io::Error::other)?;
     let (commands, heard) = mpsc::channel(control::COMMANDS_MAX);
