@@ -91,6 +91,8 @@ pub struct Fork {
     pub unfinished: bool,
     /// Do fork and data belong to the owner in the file, with no unfinished walk?
     pub owned: bool,
+    /// Does something lie beside it that was set aside (`<fork>.old-<n>`)?
+    pub set_aside: bool,
 }
 
 impl Fork {

@@ -9,7 +9,7 @@ use crate::world::World;
 impl Prunable {
     /// Whether there is nothing to remove.
     pub fn is_empty(&self) -> bool {
-        self.forks.is_empty() && self.images.is_empty()
+        self.forks.is_empty() && self.images.is_empty() && !self.set_aside
     }
 }
 
@@ -40,5 +40,6 @@ pub fn prunable(w: &World) -> Prunable {
         }
     }
     let images = w.images.iter().copied().filter(|g| !needed.contains(g)).collect();
-    Prunable { forks: gone, images }
+    let set_aside = w.forks.iter().any(|f| f.set_aside && !gone.contains(&f.generation));
+    Prunable { forks: gone, set_aside, images }
 }

@@ -57,6 +57,8 @@ pub enum Step {
 pub struct Prunable {
     /// Forks, by number, with what was set aside of them; the file of the highest stays.
     pub forks: Vec<Generation>,
+    /// What was set aside of forks that stay.
+    pub set_aside: bool,
     /// Images, by the generation in the agent's own tag.
     pub images: Vec<Generation>,
 }

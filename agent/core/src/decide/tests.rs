@@ -60,7 +60,14 @@ fn fork(g: Generation, spec: &Arc<Spec>, mark: Option<Mark>) -> Fork {
         parent_started_at: (g == NEW).then(|| StartedAt("then".into())),
         mark,
     };
-    Fork { generation: g, file: Some(file), folder: true, unfinished: false, owned: true }
+    Fork {
+        generation: g,
+        file: Some(file),
+        folder: true,
+        unfinished: false,
+        owned: true,
+        set_aside: false,
+    }
 }
 
 /// The old release runs, proven; the tag points at it.

@@ -240,6 +240,7 @@ impl State {
                     folder: true,
                     unfinished: true,
                     owned: false,
+                    set_aside: false,
                 });
                 self.content.insert(g, Content::default());
             }

@@ -170,8 +170,14 @@ fn of_step(step: &Step, push: &mut Push<'_>) {
         Step::Reserve(file) => push("half of reserve".into(), &mut |n| {
             let g = file.generation;
             n.w.forks.retain(|f| f.generation != g);
-            let fork =
-                Fork { generation: g, file: None, folder: true, unfinished: true, owned: false };
+            let fork = Fork {
+                generation: g,
+                file: None,
+                folder: true,
+                unfinished: true,
+                owned: false,
+                set_aside: false,
+            };
             n.w.forks.push(fork);
             n.w.forks.sort_by_key(|f| f.generation);
             n.forget();

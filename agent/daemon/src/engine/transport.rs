@@ -46,17 +46,29 @@ pub(super) struct Wire {
     minor: AtomicU32,
     /// Pid of the engine as the kernel sees it from here; 0: not known, or in another pid namespace.
     peer: AtomicI32,
+    /// Held by the one that looks for the agent's network and makes it.
+    networks: tokio::sync::Mutex<()>,
 }
 
 impl Wire {
     /// The way through `socket`; nothing is asked yet.
     pub fn new(socket: PathBuf) -> Arc<Self> {
-        Arc::new(Self { socket, minor: AtomicU32::new(0), peer: AtomicI32::new(0) })
+        Arc::new(Self {
+            socket,
+            minor: AtomicU32::new(0),
+            peer: AtomicI32::new(0),
+            networks: tokio::sync::Mutex::new(()),
+        })
     }
 
     /// The socket.
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// Waits until nobody else of this agent makes networks.
+    pub async fn alone_with_networks(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.networks.lock().await
     }
 
     /// Pid of the engine as seen from here; null when it is not known or in another pid namespace.

@@ -105,8 +105,8 @@ pub struct Memory {
     pub down: Down,
     /// Download under way.
     pub progress: Option<Progress>,
-    /// Exits of its committed container, the newest last.
-    pub exits: VecDeque<Moment>,
+    /// Exits that nobody asked for, of one generation, the newest last.
+    pub exits: VecDeque<(Generation, Moment)>,
     /// What is odd but stops nothing, by code.
     pub warnings: BTreeMap<Code, Reason>,
     /// Kept forks, as last measured.
@@ -237,18 +237,21 @@ impl Memory {
         }
     }
 
-    /// Notes an exit that nobody asked for.
-    pub fn exited(&mut self, now: Moment) {
-        self.exits.push_back(now);
+    /// Notes an exit that nobody asked for. Those of another generation say nothing of this one.
+    pub fn exited(&mut self, generation: Generation, now: Moment) {
+        self.exits.retain(|(of, _)| *of == generation);
+        self.exits.push_back((generation, now));
         while self.exits.len() > CRASH_LOOP_EXITS {
             self.exits.pop_front();
         }
     }
 
-    /// Whether it exits again and again.
-    pub fn is_crash_loop(&self, now: Moment) -> bool {
-        let recent = |at: &&Moment| now.since(**at) <= CRASH_LOOP_SPAN;
-        self.exits.iter().filter(recent).count() >= CRASH_LOOP_EXITS
+    /// Whether that generation exits again and again.
+    pub fn is_crash_loop(&self, generation: Generation, now: Moment) -> bool {
+        let is_recent = |(of, at): &&(Generation, Moment)| {
+            *of == generation && now.since(*at) <= CRASH_LOOP_SPAN
+        };
+        self.exits.iter().filter(is_recent).count() >= CRASH_LOOP_EXITS
     }
 
     /// The failure of a step is over.
@@ -292,14 +295,18 @@ mod tests {
 
     #[test]
     fn three_exits_within_ten_minutes_are_a_crash_loop() {
-        let mut memory = Memory::new(Record::default(), RecordFrom::Nowhere);
+        let (first, second) = (Generation(1), Generation(2));
         let at = |minutes: u64| Moment(minutes * 60_000);
-        memory.exited(at(0));
-        memory.exited(at(1));
-        assert!(!memory.is_crash_loop(at(1)));
-        memory.exited(at(2));
-        assert!(memory.is_crash_loop(at(2)));
-        assert!(memory.is_crash_loop(at(10)));
-        assert!(!memory.is_crash_loop(at(11)));
+        let mut memory = Memory::new(Record::default(), RecordFrom::Nowhere);
+        memory.exited(first, at(0));
+        memory.exited(first, at(1));
+        assert!(!memory.is_crash_loop(first, at(1)));
+        memory.exited(first, at(2));
+        assert!(memory.is_crash_loop(first, at(2)));
+        assert!(memory.is_crash_loop(first, at(10)));
+        assert!(!memory.is_crash_loop(first, at(11)));
+        assert!(!memory.is_crash_loop(second, at(2)), "the next one is not to blame");
+        memory.exited(second, at(3));
+        assert_eq!(memory.exits.len(), 1);
     }
 }

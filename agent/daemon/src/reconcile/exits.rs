@@ -23,6 +23,13 @@ struct Watch {
     died: Option<i64>,
 }
 
+/// What was known of a container before its start was asked for.
+#[derive(Debug)]
+pub struct Before {
+    watch: Option<Watch>,
+    foreign: bool,
+}
+
 /// How a container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -59,7 +66,15 @@ impl Exits {
         self.foreign.clear();
     }
 
-    /// A start was seen, or is about to be asked for.
+    /// A start is about to be asked for. Returns what was known before, for [`Exits::refused`].
+    pub fn asked(&mut self, id: &str) -> Before {
+        let before =
+            Before { watch: self.watched.get(id).cloned(), foreign: self.foreign.contains_key(id) };
+        self.started(id);
+        before
+    }
+
+    /// A start was seen.
     pub fn started(&mut self, id: &str) {
         self.foreign.remove(id);
         if self.connected {
@@ -81,23 +96,23 @@ impl Exits {
         }
     }
 
-    /// The engine refused its start: nothing will be told of it.
-    pub fn refused(&mut self, id: &str) {
+    /// The engine refused its start: all is as it was before.
+    pub fn refused(&mut self, id: &str, before: Before) {
         self.watched.remove(id);
+        if let Some(watch) = before.watch.filter(|_| self.connected) {
+            self.watched.insert(id.to_string(), watch);
+        }
+        if before.foreign {
+            self.foreign.insert(id.to_string(), ());
+        }
     }
 
-    /// A signal was sent to it. Tells whether by somebody else.
+    /// A signal was sent to it. Tells whether it is the first by somebody else: a stop can take two.
     pub fn killed(&mut self, id: &str) -> bool {
         match self.watched.get_mut(id) {
             Some(watch) if watch.own_stop => false,
-            Some(watch) => {
-                watch.foreign = true;
-                true
-            }
-            None => {
-                self.foreign.insert(id.to_string(), ());
-                true
-            }
+            Some(watch) => !std::mem::replace(&mut watch.foreign, true),
+            None => self.foreign.insert(id.to_string(), ()).is_none(),
         }
     }
 
@@ -115,12 +130,11 @@ impl Exits {
         }
     }
 
-    /// It was removed. Tells whether by somebody else.
+    /// It was removed. Tells whether by somebody else whose hand was not told of yet.
     pub fn destroyed(&mut self, id: &str) -> bool {
-        let own = self.watched.get(id).is_some_and(|watch| watch.own_stop);
-        self.watched.remove(id);
-        self.foreign.remove(id);
-        !own
+        let watch = self.watched.remove(id).unwrap_or_default();
+        let was_told = self.foreign.remove(id).is_some() || watch.foreign;
+        !watch.own_stop && !was_told
     }
 
     /// Whether its `die` must still come: the stream is unbroken since its start, and told of no end yet.

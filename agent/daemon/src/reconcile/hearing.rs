@@ -55,7 +55,9 @@ fn note_exit(agent: &Agent, app: &App, event: &EngineEvent) {
     }
     let mut memory = app.memory.borrow_mut();
     let now = clock::moment();
-    memory.exited(now);
+    if let Some(generation) = event.generation {
+        memory.exited(generation, now);
+    }
     if memory.record.intent.is_some() {
         memory.down.began(now);
     }

@@ -138,7 +138,8 @@ fn last_hash(memory: &Memory) -> Digest {
 }
 
 fn crash_loop(memory: &Memory) -> Option<Reason> {
-    if !memory.is_crash_loop(clock::moment()) {
+    let current = memory.record.current.as_ref()?.generation;
+    if !memory.is_crash_loop(current, clock::moment()) {
         return None;
     }
     let message =

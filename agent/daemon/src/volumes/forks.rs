@@ -136,6 +136,7 @@ pub fn list(place: &Place, stubborn: &Stubborn) -> Result<Vec<Fork>, VolumesErro
             folder: parts.folder,
             unfinished: parts.unfinished,
             owned,
+            set_aside: !parts.aside.is_empty(),
         });
     }
     Ok(forks)

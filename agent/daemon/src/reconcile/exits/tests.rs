@@ -95,4 +95,23 @@ fn a_hand_from_outside_is_told_from_the_agent_s_own() {
     assert!(!exits.destroyed("c"));
     let mut exits = after(&[Up, Start]);
     assert!(exits.destroyed("c"));
+    // One hand is told of once: `docker rm -f` signals and removes, `docker stop` may signal twice.
+    let mut exits = after(&[Up, Start]);
+    assert!(exits.killed("c"));
+    assert!(!exits.killed("c"));
+    assert!(!exits.destroyed("c"));
+    let mut exits = after(&[Up, Kill]);
+    assert!(!exits.destroyed("c"));
+}
+
+#[test]
+fn a_refused_start_leaves_all_as_it_was() {
+    let boot = BootId("b".into());
+    for events in [&[Up, Start, Kill, Die(137)][..], &[Up, Kill], &[Up, Start, Die(3)], &[Up]] {
+        let mut exits = after(events);
+        let how = exits.how("c", true, &boot, None);
+        let before = exits.asked("c");
+        exits.refused("c", before);
+        assert_eq!(exits.how("c", true, &boot, None), how, "{events:?}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Stop, remove, start, arm: the acts on a container that stands.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use titania_core::event::{EventType, Level};
 use titania_core::names::Generation;
@@ -17,6 +18,8 @@ use crate::engine::{EngineError, Started, Stopped};
 
 /// After grace, SIGKILL and this long a container that still runs is stuck in the kernel (DESIGN §4, "stop").
 const STUCK_AFTER: Millis = Millis::seconds(60);
+/// A removal takes the engine some 100 ms; it tells of its end.
+const REMOVAL_WAIT: Duration = Duration::from_secs(1);
 /// Grace of a container whose definition is nowhere to be found.
 const GRACE: Millis = Millis::seconds(30);
 
@@ -101,7 +104,10 @@ impl Act<'_> {
         self.agent.exits.borrow_mut().own_removal(&container.id);
         match self.agent.engine.remove(&container.id).await {
             Ok(()) | Err(EngineError::NoSuch { .. }) => Ok(()),
-            Err(EngineError::Conflict { .. }) => Err(Fault::LookAgain), // it runs, or is being removed
+            Err(EngineError::Conflict { .. }) => {
+                self.wait_for_engine().await; // it runs, or is being removed
+                Err(Fault::LookAgain)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -114,15 +120,8 @@ impl Act<'_> {
             self.ensure_network(&spec).await?;
         }
         let is_new = self.world.record.intent.as_ref().is_some_and(|i| i.generation == generation);
-        {
-            let mut memory = self.app.memory.borrow_mut();
-            if let Some(begun) =
-                memory.evidence.begun.as_mut().filter(|b| b.generation == generation)
-            {
-                begun.sent = true;
-            }
-        }
-        self.agent.exits.borrow_mut().started(&container.id);
+        self.note_sent(generation, true);
+        let before = self.agent.exits.borrow_mut().asked(&container.id);
         match self.agent.engine.start(&container.id).await {
             Ok(Started::Now | Started::Already) => {
                 self.app.memory.borrow_mut().down.ended(clock::moment());
@@ -132,11 +131,32 @@ impl Act<'_> {
                 Ok(())
             }
             Err(error) if error.is_unknown() => Err(Fault::LookAgain),
+            Err(EngineError::Conflict { .. } | EngineError::NoSuch { .. }) => {
+                // Somebody removes it just now: it did not start, and will be gone.
+                self.note_sent(generation, false);
+                self.agent.exits.borrow_mut().refused(&container.id, before);
+                self.wait_for_engine().await;
+                Err(Fault::LookAgain)
+            }
             Err(error) => {
-                self.agent.exits.borrow_mut().refused(&container.id);
+                self.agent.exits.borrow_mut().refused(&container.id, before);
                 Err(error.into())
             }
         }
+    }
+
+    /// Whether a start of the new generation may have reached the engine.
+    fn note_sent(&self, generation: Generation, sent: bool) {
+        let mut memory = self.app.memory.borrow_mut();
+        if let Some(begun) = memory.evidence.begun.as_mut().filter(|b| b.generation == generation) {
+            begun.sent = sent;
+        }
+    }
+
+    /// Until the engine tells of something, a removal that is under way for instance.
+    async fn wait_for_engine(&self) {
+        // That none came in time is fine: the next look tells.
+        let _ended = tokio::time::timeout(REMOVAL_WAIT, self.agent.heard.notified()).await;
     }
 
     fn tell_started(&self, generation: Generation) {

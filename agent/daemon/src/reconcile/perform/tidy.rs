@@ -16,6 +16,9 @@ impl Act<'_> {
             let mut memory = self.app.memory.borrow_mut();
             memory.sizes.retain(|generation, _| !what.forks.contains(generation));
         }
+        if what.set_aside {
+            self.agent.volumes.prune_set_aside(&self.app.name).await?;
+        }
         Ok(())
     }
 }
