@@ -119,6 +119,19 @@ impl fmt::Display for Generation {
 #[serde(transparent)]
 pub struct InstanceId(pub String);
 
+impl InstanceId {
+    /// The id that `text` holds: a uuid in its usual form (RFC 9562), with or without a newline; null when none.
+    pub fn read(text: &str) -> Option<Self> {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let is_uuid = text.len() == 36
+            && text.bytes().enumerate().all(|(place, c)| match place {
+                8 | 13 | 18 | 23 => c == b'-',
+                _ => c.is_ascii_hexdigit(),
+            });
+        is_uuid.then(|| Self(text.to_ascii_lowercase()))
+    }
+}
+
 /// The kernel's boot id: another one means the board was started anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

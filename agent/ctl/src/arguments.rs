@@ -95,9 +95,9 @@ pub(crate) enum Command {
     },
     /// Check the settings and all definitions, without the agent
     Check {
-        /// The settings; agent.d and apps.d are looked for beside them
-        #[arg(long, value_name = "FILE", default_value = "/etc/titania-agent/agent.toml")]
-        config: PathBuf,
+        /// The settings, /etc/titania-agent/agent.toml where none is named; agent.d lies beside them
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
 }
 

@@ -19,7 +19,7 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Longest head of an answer.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Longest wait for an answer. The agent answers within a second, whatever goes on.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// Why there is no answer, or none that was hoped for.
 #[derive(Debug)]

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let ended = match arguments.command {
         Command::Status { app, json } => status::run(&client, app.as_deref(), json),
         Command::History { app, limit, json } => history::run(&client, app.as_deref(), limit, json),
-        Command::Check { config } => Ok(check::run(&config)),
+        Command::Check { config } => Ok(check::run(config.as_deref())),
         verb => verbs::run(&client, verb),
     };
     let exit = ended.unwrap_or_else(|error| {

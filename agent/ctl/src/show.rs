@@ -66,12 +66,15 @@ impl Look {
     }
 }
 
-/// Cells of the rows, as wide as the widest of their column but never over the limit, two blanks between them.
+/// Widths of columns: each as wide as its widest cell, at most the limit. A name (the first column) over the limit is
+/// not cut, so it does not count: one long name must not make room for itself in every line.
 pub(crate) fn columns<const N: usize>(rows: &[[String; N]], most: [usize; N]) -> [usize; N] {
     let mut widths = [0; N];
     for row in rows {
-        for ((width, cell), most) in widths.iter_mut().zip(row).zip(most) {
-            *width = (*width).max(cell.chars().count().min(most));
+        for (place, ((width, cell), most)) in widths.iter_mut().zip(row).zip(most).enumerate() {
+            let length = cell.chars().count();
+            let counted = if place == 0 && length > most { 0 } else { length.min(most) };
+            *width = (*width).max(counted);
         }
     }
     widths

@@ -10,8 +10,8 @@ use crate::view::{SCHEMA, Status};
 use crate::words::{clean_json, short};
 use crate::{Exit, complain, say};
 
-/// Widest name, state, version and age: a longer name is shown whole and moves its line, the others are cut.
-const CELLS_MOST: [usize; 4] = [24, 9, 16, 9];
+/// Widest name, state, version and age: a longer name has a line of its own, the others are cut.
+const CELLS_MOST: [usize; 4] = [24, 12, 16, 9];
 /// A note that has less room goes below its line.
 const NOTE_LEAST: usize = 24;
 
@@ -65,7 +65,7 @@ pub(crate) fn render(status: &Status, only: Option<&str>, look: Look) -> String 
     let rows: Vec<_> = apps.iter().map(|part| app::cells(status, part)).collect();
     let widths = columns(&rows, CELLS_MOST);
     for (part, cells) in apps.iter().zip(&rows) {
-        out += &line(part, cells, widths, &app::note(status, part), look);
+        out += &line(cells, widths, &app::note(status, part), look);
         for (before, text) in app::below(status, part) {
             out += &look.paragraph(&before, &text);
         }
@@ -84,23 +84,20 @@ pub(crate) fn render(status: &Status, only: Option<&str>, look: Look) -> String 
     out
 }
 
-fn line(
-    part: &crate::view::App,
-    cells: &[String; 4],
-    widths: [usize; 4],
-    note: &str,
-    look: Look,
-) -> String {
+fn line(cells: &[String; 4], widths: [usize; 4], note: &str, look: Look) -> String {
     let [name, state, version, age] = cells;
     let [name_width, state_width, version_width, age_width] = widths;
+    let (before, own_line) = match name.chars().count() > name_width {
+        true => (padded("", name_width), format!("{name}\n")),
+        false => (padded(name, name_width), String::new()),
+    };
+    let before = before + "  ";
     let head = [
-        padded(name, name_width),
         padded(&short(state, state_width), state_width),
         padded(&short(version, version_width), version_width),
         padded(age, age_width),
-    ]
-    .join("  ")
-        + "  ";
+    ];
+    let head = before.clone() + &head.join("  ") + "  ";
     let room = look.width.map(|width| width.saturating_sub(head.chars().count()));
     let text = match room {
         Some(room) if room < NOTE_LEAST && room < note.chars().count() => {
@@ -109,12 +106,12 @@ fn line(
         _ => look.paragraph(&head, note),
     };
     // Colour takes no room: it is put in when the widths are settled.
-    let before = format!("{}  ", padded(name, name_width));
-    match text.strip_prefix(&before).and_then(|rest| rest.strip_prefix(state.as_str())) {
+    let text = match text.strip_prefix(&before).and_then(|rest| rest.strip_prefix(state.as_str())) {
         Some(rest) => before + &look.state(state, state) + rest,
         None => text,
-    }
+    };
+    own_line + &text
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

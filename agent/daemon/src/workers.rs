@@ -83,3 +83,6 @@ impl Worker {
         result
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,9 +123,9 @@ fn host(field: &Field<'_>) -> Option<String> {
         return None;
     }
     // What a reference takes as its host is one: a dot, a port or localhost make it so.
-    let parsed = format!("{text}/x").parse::<Reference>();
+    let parsed = format!("{text}/x/x").parse::<Reference>();
     match parsed {
-        Ok(Reference { repository: Repository { host, path }, .. }) if path == "x" => Some(host),
+        Ok(Reference { repository: Repository { host, path }, .. }) if path == "x/x" => Some(host),
         _ => {
             let hint = "write a name with a dot, or with its port, as in \"registry.example.org\" or \"nas:5000\"";
             field.wrong(format!("\"{}\": {} is no registry host", field.name, quote(text)), hint);

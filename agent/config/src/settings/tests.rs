@@ -1,3 +1,5 @@
+//! Promises of the settings: every key to its value, drop-ins over the main file.
+
 use super::*;
 use crate::{FILE_BYTES_MAX, shown};
 

@@ -1,3 +1,5 @@
+//! Promises between definitions: who clashes, and who does not.
+
 use titania_core::definition::Definition;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Promises of units: one way to write each, and a word for each wrong one.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Promises of the hash and of how a definition is kept.
+
 use alloc::format;
 use alloc::vec;
 

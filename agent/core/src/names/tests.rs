@@ -1,3 +1,5 @@
+//! Promises of names.
+
 use super::*;
 
 #[test]

@@ -116,7 +116,6 @@ pub fn board_platform(facts: &Facts<'_>) -> Result<(Platform, String), UnknownBo
     }
     let (variant, seen) = match plain.architecture.as_str() {
         "arm" => arm_variant(facts, said),
-        "amd64" => amd64_level(facts.cpuinfo),
         _ => (plain.variant.clone(), String::new()),
     };
     if !seen.is_empty() {
@@ -180,35 +179,6 @@ fn arm_variant(facts: &Facts<'_>, said: &str) -> (String, String) {
     let variant = if assumed.architecture == "arm" { assumed.variant } else { "v7".to_string() };
     let why = format!("the processor's architecture is unknown, {variant} is assumed");
     (variant, why)
-}
-
-/// What each level of amd64 adds, in the words of /proc/cpuinfo (x86-64 psABI, table 3.1).
-const AMD64_LEVELS: [(&str, &[&str]); 3] = [
-    ("v2", &["cx16", "lahf_lm", "popcnt", "pni", "sse4_1", "sse4_2", "ssse3"]),
-    ("v3", &["avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"]),
-    ("v4", &["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"]),
-];
-
-fn amd64_level(cpuinfo: &str) -> (String, String) {
-    let Some(flags) = line(cpuinfo, "flags") else {
-        return (String::new(), String::new());
-    };
-    let has = |flag: &str| flags.split_ascii_whitespace().any(|f| f == flag);
-    let (mut level, mut lacks) = ("", "");
-    for (name, needs) in AMD64_LEVELS {
-        if let Some(missing) = needs.iter().find(|flag| !has(flag)) {
-            lacks = missing;
-            break;
-        }
-        level = name;
-    }
-    let shown = if level.is_empty() { "v1" } else { level };
-    let why = if lacks.is_empty() {
-        format!("the processor has all of level {shown}")
-    } else {
-        format!("the processor has level {shown}, for the next it lacks {lacks}")
-    };
-    (level.to_string(), why)
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+//! Every pair of board and image that the field knows.
+
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;

@@ -1,3 +1,5 @@
+//! References good and bad.
+
 use alloc::format;
 
 use super::*;

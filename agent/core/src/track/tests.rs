@@ -1,3 +1,5 @@
+//! Which tag is the highest.
+
 use super::*;
 
 #[test]

@@ -101,8 +101,8 @@ impl Engine {
         self.wire().forget();
         let is_podman = self.wire().ping().await?.is_podman;
         let minor = self.wire().minor().await?;
-        let version = self.wire().expect(Call::get("version", "/version".to_string())).await?;
-        let info = self.wire().expect(Call::get("info", "/info".to_string())).await?;
+        let version = self.wire().well(Call::get("version", "/version".to_string())).await?;
+        let info = self.wire().well(Call::get("info", "/info".to_string())).await?;
         let about = About::of(is_podman, minor, parse("version", &version)?, parse("info", &info)?);
         match about.os.as_str() {
             "linux" => Ok(about),

@@ -1,3 +1,5 @@
+//! What each engine says of itself is read.
+
 use super::*;
 
 fn about(version: &str, info: &str) -> About {

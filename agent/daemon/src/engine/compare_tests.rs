@@ -1,3 +1,5 @@
+//! P7: what differs from the plan is told, the engine's own spelling is not.
+
 use super::*;
 use crate::engine::plan::Mount;
 use crate::engine::plan::tests::{planned, spec};

@@ -1,3 +1,5 @@
+//! Events of each kind and each engine; new words are left out.
+
 use super::*;
 
 fn event(action: &str, more: &str) -> Option<EngineEvent> {

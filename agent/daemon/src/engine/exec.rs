@@ -103,7 +103,7 @@ impl Engine {
 
     async fn exec_state(&self, words: &str, exec: &str) -> Result<State, EngineError> {
         let call = Call::get(words, format!("/exec/{exec}/json"));
-        parse(words, &self.wire().expect(call).await?)
+        parse(words, &self.wire().well(call).await?)
     }
 
     /// Kills a command that is over its time. What fails is only told: the probe has its answer.

@@ -193,7 +193,7 @@ impl Engine {
                 format!("/images/json?filters={}", encode(&filters.to_string())),
             )
         };
-        let listed: Vec<Listed> = parse("list images", &self.wire().expect(call).await?)?;
+        let listed: Vec<Listed> = parse("list images", &self.wire().well(call).await?)?;
         let mut tags = Vec::new();
         for image in listed {
             for tag in image.repo_tags.unwrap_or_default() {
@@ -222,7 +222,7 @@ impl Engine {
         let act = format!("inspect image {name}");
         // Slashes stay: Docker's router takes the whole rest of the path as the name.
         let path = name.split('/').map(encode).collect::<Vec<_>>().join("/");
-        match self.wire().expect(Call::get(&act, format!("/images/{path}/json"))).await {
+        match self.wire().well(Call::get(&act, format!("/images/{path}/json"))).await {
             Ok(answer) => Ok(Some(ImageFacts::of(parse(&act, &answer)?))),
             Err(error) if is_missing(&error) => Ok(None),
             Err(other) => Err(other),

@@ -1,3 +1,5 @@
+//! Local tags there and back; facts of an image.
+
 use super::*;
 
 #[test]

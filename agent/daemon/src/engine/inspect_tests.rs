@@ -1,3 +1,5 @@
+//! Inspect is read leniently where engines differ, and never panics.
+
 use super::*;
 
 #[test]

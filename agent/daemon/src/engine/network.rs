@@ -47,7 +47,7 @@ impl Engine {
             bytes_max: LIST_BYTES_MAX,
             ..Call::get(act, format!("/networks?filters={}", encode(&filters)))
         };
-        let mut found: Vec<Network> = parse(act, &self.wire().expect(call).await?)?;
+        let mut found: Vec<Network> = parse(act, &self.wire().well(call).await?)?;
         found.retain(|network| network.name == name); // the filter takes parts of names, too
         Ok(found)
     }
@@ -57,7 +57,7 @@ impl Engine {
         let body = serde_json::json!({ "Name": name, "Driver": "bridge", "CheckDuplicate": true });
         let path = "/networks/create".to_string();
         let call = Call::post("create network", path, Some(body.to_string().into_bytes()));
-        match self.wire().expect(call).await {
+        match self.wire().well(call).await {
             Ok(_) | Err(EngineError::Conflict { .. }) => Ok(()),
             Err(other) => Err(other),
         }
@@ -76,7 +76,7 @@ impl Engine {
                 deadline: ACT,
                 ..Call::get("remove a second network", path)
             };
-            match self.wire().expect(call).await {
+            match self.wire().well(call).await {
                 Ok(_) | Err(EngineError::NoSuch { .. }) => left -= 1,
                 Err(EngineError::Refused { .. } | EngineError::Conflict { .. }) => {}
                 Err(other) => return Err(other),

@@ -1,3 +1,5 @@
+//! The create body, whole and field by field.
+
 use super::*;
 use serde_json::{Value, json};
 use titania_core::definition::{Definition, Limits, Port, Protocol, Shape};

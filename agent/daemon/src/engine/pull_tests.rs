@@ -1,3 +1,5 @@
+//! The stream of a pull: progress, failures, hostile lines.
+
 use super::*;
 use crate::engine::Refusal;
 

@@ -1,98 +1,98 @@
+//! Each text of an engine has its class.
+
 use super::*;
+
+/// Answers to a start, as engines were seen to give them.
+const STARTS: &[(u16, &str, Refusal)] = &[
+    // Docker 20.10 and 28.5
+    (
+        400,
+        "invalid mount config for type \"bind\": bind source path does not exist: /x/none",
+        Refusal::MountMissing,
+    ),
+    (
+        400,
+        "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting \"/w\" to rootfs at \"/state\": stat /w: no such file or directory: unknown",
+        Refusal::MountMissing,
+    ),
+    (
+        500,
+        "failed to create task for container: failed to create shim task: failed to fulfil mount request: open /w: no such file or directory",
+        Refusal::MountMissing,
+    ),
+    (
+        500,
+        "driver failed programming external connectivity on endpoint web-g2 (abc): Bind for 127.0.0.1:29084 failed: port is already allocated",
+        Refusal::PortInUse,
+    ),
+    (
+        500,
+        "driver failed programming external connectivity on endpoint web (abc): Error starting userland proxy: listen tcp4 127.0.0.1:80: bind: address already in use",
+        Refusal::PortInUse,
+    ),
+    (
+        500,
+        "failed to set up container networking: driver failed: failed to bind host port for 127.0.0.1:80: address already in use",
+        Refusal::PortInUse,
+    ),
+    (
+        500,
+        "error gathering device information while adding custom device \"/dev/nope\": no such file or directory",
+        Refusal::DeviceMissing,
+    ),
+    (
+        400,
+        "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"/nope\": stat /nope: no such file or directory: unknown",
+        Refusal::NotRunnable,
+    ),
+    (
+        400,
+        "OCI runtime create failed: exec: \"/app\": permission denied: unknown",
+        Refusal::NotRunnable,
+    ),
+    (
+        400,
+        "OCI runtime create failed: exec: \"app\": executable file not found in $PATH: unknown",
+        Refusal::NotRunnable,
+    ),
+    (500, "unable to find user nosuch: no matching entries in passwd file", Refusal::NotRunnable),
+    (404, "network titania not found", Refusal::NetworkMissing),
+    (404, "No such image: titania-agent.local/wallet:g1", Refusal::ImageMissing),
+    (
+        400,
+        "failed to create shim task: exec: \"docker-init\": executable file not found in $PATH",
+        Refusal::Engine,
+    ),
+    (
+        400,
+        "OCI runtime create failed: open /proc/sys/net/ipv4/nope: no such file or directory: write sysctl key net.ipv4.nope",
+        Refusal::Definition,
+    ),
+    (400, "invalid CapAdd: unknown capability: \"CAP_NOPE\"", Refusal::Definition),
+    (500, "write /var/lib/docker/x: no space left on device", Refusal::DiskFull),
+    (500, "something new", Refusal::Engine),
+    // Podman 4.3
+    (
+        500,
+        "cannot listen on the TCP port: listen tcp4 127.0.0.1:31080: bind: address already in use",
+        Refusal::PortInUse,
+    ),
+    (
+        500,
+        "runc: runc create failed: error mounting \"/w\": no such file or directory: OCI runtime attempted to invoke a command that was not found",
+        Refusal::MountMissing,
+    ),
+    (
+        500,
+        "crun: executable file `/nope` not found: No such file or directory: OCI runtime attempted to invoke a command that was not found",
+        Refusal::NotRunnable,
+    ),
+];
 
 #[test]
 fn each_text_of_an_engine_has_its_class() {
-    let of_start = |status: u16, message: &str| of("start", status, message).refusal();
-    for (status, message, want) in [
-        // Docker 20.10 and 28.5
-        (
-            400,
-            "invalid mount config for type \"bind\": bind source path does not exist: /x/none",
-            Refusal::MountMissing,
-        ),
-        (
-            400,
-            "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting \"/w\" to rootfs at \"/state\": stat /w: no such file or directory: unknown",
-            Refusal::MountMissing,
-        ),
-        (
-            500,
-            "failed to create task for container: failed to create shim task: failed to fulfil mount request: open /w: no such file or directory",
-            Refusal::MountMissing,
-        ),
-        (
-            500,
-            "driver failed programming external connectivity on endpoint web-g2 (abc): Bind for 127.0.0.1:29084 failed: port is already allocated",
-            Refusal::PortInUse,
-        ),
-        (
-            500,
-            "driver failed programming external connectivity on endpoint web (abc): Error starting userland proxy: listen tcp4 127.0.0.1:80: bind: address already in use",
-            Refusal::PortInUse,
-        ),
-        (
-            500,
-            "failed to set up container networking: driver failed: failed to bind host port for 127.0.0.1:80: address already in use",
-            Refusal::PortInUse,
-        ),
-        (
-            500,
-            "error gathering device information while adding custom device \"/dev/nope\": no such file or directory",
-            Refusal::DeviceMissing,
-        ),
-        (
-            400,
-            "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"/nope\": stat /nope: no such file or directory: unknown",
-            Refusal::NotRunnable,
-        ),
-        (
-            400,
-            "OCI runtime create failed: exec: \"/app\": permission denied: unknown",
-            Refusal::NotRunnable,
-        ),
-        (
-            400,
-            "OCI runtime create failed: exec: \"app\": executable file not found in $PATH: unknown",
-            Refusal::NotRunnable,
-        ),
-        (
-            500,
-            "unable to find user nosuch: no matching entries in passwd file",
-            Refusal::NotRunnable,
-        ),
-        (404, "network titania not found", Refusal::NetworkMissing),
-        (404, "No such image: titania-agent.local/wallet:g1", Refusal::ImageMissing),
-        (
-            400,
-            "failed to create shim task: exec: \"docker-init\": executable file not found in $PATH",
-            Refusal::Engine,
-        ),
-        (
-            400,
-            "OCI runtime create failed: open /proc/sys/net/ipv4/nope: no such file or directory: write sysctl key net.ipv4.nope",
-            Refusal::Definition,
-        ),
-        (400, "invalid CapAdd: unknown capability: \"CAP_NOPE\"", Refusal::Definition),
-        (500, "write /var/lib/docker/x: no space left on device", Refusal::DiskFull),
-        (500, "something new", Refusal::Engine),
-        // Podman 4.3
-        (
-            500,
-            "cannot listen on the TCP port: listen tcp4 127.0.0.1:31080: bind: address already in use",
-            Refusal::PortInUse,
-        ),
-        (
-            500,
-            "runc: runc create failed: error mounting \"/w\": no such file or directory: OCI runtime attempted to invoke a command that was not found",
-            Refusal::MountMissing,
-        ),
-        (
-            500,
-            "crun: executable file `/nope` not found: No such file or directory: OCI runtime attempted to invoke a command that was not found",
-            Refusal::NotRunnable,
-        ),
-    ] {
-        assert_eq!(of_start(status, message), Some(want), "{message}");
+    for (status, message, want) in STARTS {
+        assert_eq!(of("start", *status, message).refusal(), Some(*want), "{message}");
     }
 }
 

@@ -171,14 +171,14 @@ impl Engine {
         let filters = serde_json::json!({ "label": labels }).to_string();
         let path = format!("/containers/json?all=1&filters={}", encode(&filters));
         let call = Call { bytes_max: LIST_BYTES_MAX, ..Call::get("list containers", path) };
-        parse("list containers", &self.wire().expect(call).await?)
+        parse("list containers", &self.wire().well(call).await?)
     }
 
     /// One container, whoever made it; `name` is an id or a name.
     pub(super) async fn inspect(&self, name: &str) -> Result<Inspected, EngineError> {
         let act = format!("inspect container {}", short(name));
         let call = Call::get(&act, format!("/containers/{}/json", encode(name)));
-        parse(&act, &self.wire().expect(call).await?)
+        parse(&act, &self.wire().well(call).await?)
     }
 }
 

@@ -1,3 +1,5 @@
+//! A container is read from inspect; new words make none disappear.
+
 use super::*;
 use serde_json::{Value, json};
 

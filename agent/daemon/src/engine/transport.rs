@@ -108,7 +108,7 @@ impl Wire {
     }
 
     /// The whole answer of a call that succeeded; else the refusal, classified.
-    pub async fn expect(&self, call: Call<'_>) -> Result<Bytes, EngineError> {
+    pub async fn well(&self, call: Call<'_>) -> Result<Bytes, EngineError> {
         let act = call.act.to_string();
         let answer = self.ask(call).await?;
         if answer.status.is_success() {
@@ -146,10 +146,11 @@ impl Wire {
             };
             let api_version = header("api-version");
             let is_podman = header("libpod-api-version").is_some();
+            let path_stat = header("x-docker-container-path-stat");
             let status = response.status();
             let bytes_max = if status.is_success() { call.bytes_max } else { ERROR_BYTES_MAX };
             let body = collect(call.act, response.into_body(), bytes_max).await?;
-            Ok(Answer { status, api_version, is_podman, body })
+            Ok(Answer { status, api_version, is_podman, path_stat, body })
         };
         timeout(call.deadline, answer).await.unwrap_or_else(|_| {
             Err(unknown(call.act, format!("no answer in {} s", call.deadline.as_secs())))

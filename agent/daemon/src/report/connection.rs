@@ -33,6 +33,8 @@ const PACKET_HEAD_MAX: usize = 1024;
 /// A broker owes this agent a handful of packets a minute: its own `availability`, answers to pings. One that sends
 /// more than so many within a `KEEP_ALIVE`, acknowledgements apart, is not to be listened to.
 pub(super) const PACKETS_IN_MAX: u32 = 200;
+/// Packet ids that rumqttc keeps room for: one message is in flight, the ids go round.
+const IN_FLIGHT_MAX: u16 = 8;
 /// Requests on their way to `rumqttc`: a subscription, one QoS 1 message, metrics, the end.
 const REQUESTS_MAX: usize = 8;
 
@@ -103,6 +105,7 @@ fn options(shared: &Shared, settings: &MqttSettings) -> Result<MqttOptions, tls:
     options
         .set_keep_alive(KEEP_ALIVE)
         .set_clean_session(true)
+        .set_inflight(IN_FLIGHT_MAX)
         .set_max_packet_size(PACKET_IN_MAX, PACKET_OUT_MAX)
         .set_last_will(will);
     if let Some(user) = &settings.user {

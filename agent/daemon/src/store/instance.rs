@@ -20,9 +20,9 @@ fn path(state: &Path) -> PathBuf {
 /// The disk's.
 pub fn read(state: &Path) -> Result<Option<InstanceId>, StoreError> {
     match bounded::read(&path(state), ID_BYTES_MAX) {
-        Ok(bytes) => {
-            Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).and_then(|text| parse(&text)))
-        }
+        Ok(bytes) => Ok(bytes
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .and_then(|text| InstanceId::read(&text))),
         Err(StoreError::TooLarge { .. }) => Ok(None),
         Err(e) => Err(e),
     }
@@ -55,17 +55,6 @@ pub fn fresh() -> Result<InstanceId, StoreError> {
     Ok(InstanceId(text))
 }
 
-/// A uuid in its usual form, with or without a newline.
-fn parse(text: &str) -> Option<InstanceId> {
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let is_uuid = text.len() == 36
-        && text.bytes().enumerate().all(|(place, c)| match place {
-            8 | 13 | 18 | 23 => c == b'-',
-            _ => c.is_ascii_hexdigit(),
-        });
-    is_uuid.then(|| InstanceId(text.to_ascii_lowercase()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,7 +64,7 @@ mod tests {
     fn a_fresh_id_is_a_uuid_and_another_each_time() {
         let (a, b) = (fresh().unwrap(), fresh().unwrap());
         assert_ne!(a, b);
-        assert_eq!(parse(&a.0), Some(a.clone()));
+        assert_eq!(InstanceId::read(&a.0), Some(a.clone()));
         assert_eq!(a.0.as_bytes().get(14), Some(&b'4'));
         assert!(matches!(a.0.as_bytes()[19], b'8' | b'9' | b'a' | b'b'));
     }

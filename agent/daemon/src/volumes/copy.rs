@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use titania_core::names::Generation;
 
 use super::error::VolumesError;
-use super::notes::Notes;
+use super::notes::{Notes, shown};
 use super::paths::{Place, ensure_root, state_keys};
 use super::tree::{self, DEPTH_MAX, Meta};
 use super::{bytes, files, forks};
@@ -180,7 +180,7 @@ impl<'a> Copier<'a> {
 
     fn leave_out(&mut self, name: &CString, why: &str) {
         let path = self.path(self.from, Some(name));
-        let note = || format!("{} was not copied: {why}", path.display());
+        let note = || format!("{} was not copied: {why}", shown(&path));
         self.copied.notes.add(note);
     }
 
@@ -305,7 +305,7 @@ impl<'a> Copier<'a> {
         let bytes: usize = way.iter().map(|name| name.as_bytes().len() + 24).sum();
         if self.links.len() >= LINKS_MAX || self.link_bytes + bytes > LINK_BYTES_MAX {
             let path = self.path(self.from, Some(&name));
-            let note = || format!("{}: its hard links became files of their own", path.display());
+            let note = || format!("{}: its hard links became files of their own", shown(&path));
             self.copied.notes.add(note);
             return;
         }

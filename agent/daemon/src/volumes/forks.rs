@@ -247,7 +247,8 @@ pub fn set_aside(place: &Place, generation: Generation) -> Result<(), VolumesErr
     make_fork(place, generation, &keys)
 }
 
-/// Makes the fork count: its file takes the specification, its owner on the board and the parent's `StartedAt`; then the marker goes.
+/// Makes the fork count: its file takes the specification, its owner on the board and the parent's
+/// `StartedAt`; then the marker goes.
 ///
 /// # Errors
 /// [`VolumesError::NoForkFile`]; the disk's.

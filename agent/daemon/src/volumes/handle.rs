@@ -312,8 +312,8 @@ impl Volumes {
         self.long(move |cancel| seed::seed(&place, &seed, archive, cancel)).await
     }
 
-    /// Makes the fork count: its file takes the specification, the owner on the board, and the parent's `StartedAt`; then
-    /// the marker goes. The caller has looked, after the copy, that the parent is down and its `StartedAt` the same.
+    /// Makes the fork count: its file takes the specification, the owner on the board and the parent's
+    /// `StartedAt`; then the marker goes. The caller has looked, after the copy, that the parent is down and its `StartedAt` the same.
     ///
     /// # Errors
     /// The fork has no readable file, or the disk refuses.
@@ -386,3 +386,6 @@ impl Volumes {
         self.long(move |cancel| prune::prune_set_aside(&place, cancel)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

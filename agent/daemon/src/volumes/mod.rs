@@ -29,6 +29,8 @@ pub mod root;
 mod seed;
 mod size;
 mod space;
+#[cfg(test)]
+mod testing;
 mod tree;
 mod uids;
 mod unpack;

@@ -1,10 +1,23 @@
 //! What is odd but stops nothing, as a list that can't grow without end.
 
+use std::path::Path;
+
 /// Notes kept; the rest is counted.
 pub const NOTES_MAX: usize = 20;
 
-/// Longest note in characters: a path in a volume can have any length.
-const CHARACTERS_MAX: usize = 400;
+/// Longest path shown, in characters: one in a volume can have any length.
+const PATH_CHARACTERS_MAX: usize = 300;
+
+/// A path for a note, shortened where it is long.
+pub(super) fn shown(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let mut characters = path.chars();
+    let mut text: String = characters.by_ref().take(PATH_CHARACTERS_MAX).collect();
+    if characters.next().is_some() {
+        text.push('…');
+    }
+    text
+}
 
 /// Notes for a person, the first [`NOTES_MAX`] in full.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +32,7 @@ impl Notes {
     /// Takes one down; `text` is made only if it is kept.
     pub(super) fn add(&mut self, text: impl FnOnce() -> String) {
         if self.first.len() < NOTES_MAX {
-            self.first.push(text().chars().take(CHARACTERS_MAX).collect());
+            self.first.push(text());
         } else {
             self.more = self.more.saturating_add(1);
         }

@@ -20,7 +20,7 @@ use titania_core::time::Timestamp;
 
 use super::error::VolumesError;
 use super::files;
-use super::notes::Notes;
+use super::notes::{Notes, shown};
 use super::paths::{Place, data_source, ensure_root, key, state_keys};
 use super::tree::{self, DEPTH_MAX, Meta, Seen, Turn};
 use crate::workers::Cancel;
@@ -207,7 +207,7 @@ impl<'a> Walk<'a> {
         tree::walk(top, self.top, cancel, &mut |seen| self.visit(seen))?;
         for linked in self.linked.values() {
             let path = linked.path.as_deref().unwrap_or(self.top);
-            let note = || format!("{} has names outside the volume", path.display());
+            let note = || format!("{} has names outside the volume", shown(path));
             self.owned.notes.add(note);
         }
         Ok(())
@@ -216,12 +216,12 @@ impl<'a> Walk<'a> {
     fn visit(&mut self, seen: &Seen<'_>) -> Result<Turn, VolumesError> {
         let meta = &seen.meta;
         if meta.disk != self.disk {
-            let note = || format!("{}: another disk is mounted there", seen.path().display());
+            let note = || format!("{}: another disk is mounted there", shown(&seen.path()));
             self.owned.notes.add(note);
             return Ok(Turn::Past);
         }
         if matches!(meta.kind, FileType::CharacterDevice | FileType::BlockDevice) {
-            let note = || format!("{} is a device", seen.path().display());
+            let note = || format!("{} is a device", shown(&seen.path()));
             self.owned.notes.add(note);
             return Ok(Turn::Past);
         }
@@ -231,7 +231,7 @@ impl<'a> Walk<'a> {
             self.count(given, || seen.path())?;
         }
         if meta.is_folder() && seen.depth >= DEPTH_MAX {
-            let note = || format!("{} is too deep to be walked", seen.path().display());
+            let note = || format!("{} is too deep to be walked", shown(&seen.path()));
             self.owned.notes.add(note);
             return Ok(Turn::Past);
         }
@@ -243,7 +243,7 @@ impl<'a> Walk<'a> {
         let inode = seen.meta.inode;
         let known = self.linked.len();
         if known >= LINKED_MAX && !self.linked.contains_key(&inode) {
-            let note = || format!("{}: too many files with several names", seen.path().display());
+            let note = || format!("{}: too many files with several names", shown(&seen.path()));
             self.owned.notes.add(note);
             return false;
         }
@@ -267,7 +267,7 @@ impl<'a> Walk<'a> {
         match given {
             Ok(()) => self.owned.changed += 1,
             Err(e @ (Errno::PERM | Errno::ROFS | Errno::OPNOTSUPP)) => {
-                let note = || format!("{}: {}", path().display(), std::io::Error::from(e));
+                let note = || format!("{}: {}", shown(&path()), std::io::Error::from(e));
                 self.owned.notes.add(note);
             }
             Err(e) => return Err(VolumesError::io("own", path())(e)),

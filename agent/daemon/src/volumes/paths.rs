@@ -219,21 +219,15 @@ pub fn check(
 ) -> Result<(), VolumesError> {
     let shape = &spec.definition.shape;
     let mut missing = Vec::new();
-    let mut note = |path: &Path, absence: Option<Absence>| {
-        if let Some(why) = absence {
-            let path = path.to_owned();
-            missing.push(MissingSource { path, why });
-        }
-    };
     let fork = place.fork(generation);
     for key in state_keys(spec)? {
-        note(&fork.join(&key), own_folder(place, &fork.join(&key)));
+        missing.extend(own_folder(place, &fork.join(&key)));
     }
     let mut mounted = None;
     for volume in &shape.volumes.data {
         let source = data_source(place, volume)?;
         if volume.source.is_none() {
-            note(&source, own_folder(place, &source));
+            missing.extend(own_folder(place, &source));
             continue;
         }
         let mut absence = strangers(&source, true);
@@ -245,26 +239,26 @@ pub fn check(
                 Err(_) => Some(Absence::Unreadable),
             };
         }
-        note(&source, absence);
+        missing.extend(absence.map(|why| MissingSource { path: source, why }));
     }
     for mount in &shape.mounts {
-        let source = Path::new(&mount.host);
-        note(source, strangers(source, false));
+        let path = PathBuf::from(&mount.host);
+        missing.extend(strangers(&path, false).map(|why| MissingSource { path, why }));
     }
     if missing.is_empty() { Ok(()) } else { Err(VolumesError::SourcesMissing(missing)) }
 }
 
 /// A folder under the root: no part of the way from the root is a link.
-fn own_folder(place: &Place, path: &Path) -> Option<Absence> {
-    let Ok(below) = path.strip_prefix(place.root()) else {
-        return Some(Absence::Unreadable);
-    };
+fn own_folder(place: &Place, path: &Path) -> Option<MissingSource> {
     let mut way = place.root().to_owned();
-    for part in below.components() {
+    for part in path.strip_prefix(place.root()).unwrap_or(path).components() {
         way.push(part);
-        match strangers(&way, true) {
-            None => {}
-            absence => return absence,
+        if let Some(why) = strangers(&way, true) {
+            let path = match why {
+                Absence::Nothing => path.to_owned(), // what shall be there, not what it would lie in
+                _ => way,
+            };
+            return Some(MissingSource { path, why });
         }
     }
     None

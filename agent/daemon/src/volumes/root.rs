@@ -190,24 +190,13 @@ fn read_id(root: &Path) -> Result<IdFile, VolumesError> {
         return Ok(IdFile::Absent);
     };
     let text = String::from_utf8_lossy(&bytes);
-    Ok(parse(&text).map_or(IdFile::Damaged, IdFile::Holds))
+    Ok(InstanceId::read(&text).map_or(IdFile::Damaged, IdFile::Holds))
 }
 
 /// No folder at the root at all, or something else there, is as absent as an empty one.
 fn is_absent(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory)
-}
-
-/// A uuid in its usual form, with or without a newline.
-fn parse(text: &str) -> Option<InstanceId> {
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let is_uuid = text.len() == 36
-        && text.bytes().enumerate().all(|(place, c)| match place {
-            8 | 13 | 18 | 23 => c == b'-',
-            _ => c.is_ascii_hexdigit(),
-        });
-    is_uuid.then(|| InstanceId(text.to_ascii_lowercase()))
 }
 
 fn write_id(root: &Path, id: &InstanceId) -> Result<(), VolumesError> {

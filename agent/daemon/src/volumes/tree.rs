@@ -338,4 +338,4 @@ fn remove_files(here: &OwnedFd) -> Result<Option<CString>, Errno> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::volumes) mod tests;

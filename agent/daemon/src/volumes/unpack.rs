@@ -5,9 +5,10 @@
 //! until the app's volumes are given to it. Symbolic links are kept as they are, since they lead through the
 //! container, and the agent never follows one.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
@@ -15,7 +16,7 @@ use rustix::io::Errno;
 use tar::{Entry, EntryType, PaxExtensions};
 
 use super::error::VolumesError;
-use super::notes::Notes;
+use super::notes::{Notes, shown};
 use super::tree::{self, DEPTH_MAX, Meta};
 use crate::workers::Cancel;
 
@@ -94,7 +95,7 @@ impl<'a> Unpack<'a> {
     }
 
     fn leave_out(&mut self, name: &[u8], why: &str) {
-        let name = String::from_utf8_lossy(name).into_owned();
+        let name = shown(Path::new(OsStr::from_bytes(name)));
         let path = self.path;
         self.notes.add(|| format!("{name} of {path} was left out: {why}"));
     }

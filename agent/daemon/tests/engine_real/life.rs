@@ -11,7 +11,7 @@ use crate::stage::{Stage, app, block_on, generation, next, shaped, until};
 const GRACE: Millis = Millis(5000);
 
 #[test]
-fn a_container_lives_and_each_act_tells_what_it_found() {
+fn a_container_is_made_once_started_and_seen() {
     let stage = Stage::new();
     block_on(async {
         let engine = &stage.engine;
@@ -62,17 +62,30 @@ fn a_container_lives_and_each_act_tells_what_it_found() {
         let healthy = next(&mut events).await.unwrap();
         assert_eq!(healthy.what, What::Health(HealthCheck::Healthy));
         assert_eq!(stage.seen(&created.id).await.health, Some(HealthCheck::Healthy));
+    });
+}
 
-        engine.arm(&created.id).await.unwrap();
-        assert!(stage.seen(&created.id).await.armed);
-        let running = engine.remove(&created.id).await.unwrap_err();
+#[test]
+fn a_container_is_armed_stopped_and_removed_and_each_act_tells_what_it_found() {
+    let stage = Stage::new();
+    block_on(async {
+        let engine = &stage.engine;
+        let id = stage.run("web", &Image::version("1").healthcheck(), |_| {}).await;
+        until("the app to be healthy", async || {
+            stage.seen(&id).await.health.filter(|it| *it == HealthCheck::Healthy)
+        })
+        .await;
+        let mut events = engine.events(&stage.instance).await.unwrap();
+        engine.arm(&id).await.unwrap();
+        assert!(stage.seen(&id).await.armed);
+        let running = engine.remove(&id).await.unwrap_err();
         assert!(matches!(running, EngineError::Conflict { .. }), "{running}");
 
-        assert_eq!(engine.stop(&created.id, GRACE).await.unwrap(), Stopped::WasRunning);
+        assert_eq!(engine.stop(&id, GRACE).await.unwrap(), Stopped::WasRunning);
         assert_eq!(next(&mut events).await.unwrap().what, What::Kill { signal: Some(15) });
         assert_eq!(next(&mut events).await.unwrap().what, What::Die { exit: Some(0) });
-        assert_eq!(engine.stop(&created.id, GRACE).await.unwrap(), Stopped::WasDown);
-        let seen = stage.seen(&created.id).await;
+        assert_eq!(engine.stop(&id, GRACE).await.unwrap(), Stopped::WasDown);
+        let seen = stage.seen(&id).await;
         assert!(
             seen.state == ContainerState::Exited
                 && !seen.alive
@@ -86,11 +99,11 @@ fn a_container_lives_and_each_act_tells_what_it_found() {
             vec![stage.instance.clone()]
         );
         assert!(engine.containers(&InstanceId("another".into())).await.unwrap().is_empty());
-        engine.remove(&created.id).await.unwrap();
-        engine.remove(&created.id).await.unwrap();
+        engine.remove(&id).await.unwrap();
+        engine.remove(&id).await.unwrap();
         assert_eq!(next(&mut events).await.unwrap().what, What::Destroy);
-        assert_eq!(engine.stop(&created.id, GRACE).await.unwrap(), Stopped::Gone);
-        let gone = engine.start(&created.id).await.unwrap_err();
+        assert_eq!(engine.stop(&id, GRACE).await.unwrap(), Stopped::Gone);
+        let gone = engine.start(&id).await.unwrap_err();
         assert!(matches!(gone, EngineError::NoSuch { .. }), "{gone}");
     });
 }

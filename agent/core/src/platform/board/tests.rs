@@ -1,3 +1,5 @@
+//! Boards as they are found in the field, and their platform.
+
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -112,24 +114,8 @@ const BOARDS: [Board; 15] = [
         "linux/arm/v6",
         "the engine is built for arm; the processor's architecture is unknown, v6 is assumed",
     ),
-    (
-        "amd64",
-        "x86_64",
-        "amd64",
-        None,
-        V2,
-        "linux/amd64/v2",
-        "the engine is built for amd64; the processor has level v2, for the next it lacks avx2",
-    ),
-    (
-        "amd64",
-        "x86_64",
-        "amd64",
-        None,
-        V3,
-        "linux/amd64/v3",
-        "the engine is built for amd64; the processor has level v3, for the next it lacks avx512f",
-    ),
+    ("amd64", "x86_64", "amd64", None, V2, "linux/amd64", "the engine is built for amd64"),
+    ("amd64", "x86_64", "amd64", None, V3, "linux/amd64", "the engine is built for amd64"),
     (
         "amd64",
         "x86_64",
@@ -137,7 +123,7 @@ const BOARDS: [Board; 15] = [
         None,
         "flags : fpu sse2\n",
         "linux/amd64",
-        "the engine is built for amd64; the processor has level v1, for the next it lacks cx16",
+        "the engine is built for amd64",
     ),
     (
         "386",

@@ -1,3 +1,5 @@
+//! Indexes of every shape, and the entry that a board takes.
+
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS};
@@ -101,8 +102,15 @@ impl Drop for Broker {
     }
 }
 
+/// A port below those that the kernel gives out by itself, so that no connection takes it meanwhile.
 pub(super) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(97);
+    let ports = std::iter::repeat_with(|| {
+        20_000 + start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000
+    });
+    let mut ports = ports.map(|port| u16::try_from(port).unwrap());
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// A client that subscribes to everything.
