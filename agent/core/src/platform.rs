@@ -38,11 +38,7 @@ pub struct PlatformError(pub String);
 
 impl fmt::Display for PlatformError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "\"{}\" is no platform like linux/arm/v7, linux/arm64 or linux/amd64",
-            self.0
-        )
+        write!(f, "\"{}\" is no platform like linux/arm/v7, linux/arm64 or linux/amd64", self.0)
     }
 }
 
@@ -68,11 +64,7 @@ impl Platform {
             other => other.to_string(),
         };
         let (architecture, variant) = normalised(&word(architecture), &word(variant));
-        Self {
-            os,
-            architecture,
-            variant,
-        }
+        Self { os, architecture, variant }
     }
 
     /// Reads `os/arch[/variant]`, or an architecture alone, which is then Linux's.
@@ -148,10 +140,7 @@ fn arm(list: &mut Vec<Platform>, own: &Platform) {
     list.push(own.clone());
     let own_number = number(&own.variant).unwrap_or(0);
     for lower in (5..own_number).rev() {
-        list.push(Platform {
-            variant: alloc::format!("v{lower}"),
-            ..own.clone()
-        });
+        list.push(Platform { variant: alloc::format!("v{lower}"), ..own.clone() });
     }
 }
 
@@ -232,11 +221,7 @@ impl FromStr for Platform {
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.os, self.architecture)?;
-        if self.variant.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "/{}", self.variant)
-        }
+        if self.variant.is_empty() { Ok(()) } else { write!(f, "/{}", self.variant) }
     }
 }
 

@@ -119,10 +119,7 @@ pub fn config(bytes: &[u8]) -> Result<ImageConfig, OciError> {
         facts: ImageFacts {
             user: run.user.unwrap_or_default(),
             volumes: run.volumes.0,
-            diff_ids: diff_ids
-                .iter()
-                .map(|text| digest(text))
-                .collect::<Result<_, _>>()?,
+            diff_ids: diff_ids.iter().map(|text| digest(text)).collect::<Result<_, _>>()?,
             env: run.env.0,
             cmd: run.cmd.0,
             entrypoint: run.entrypoint.0,

@@ -69,9 +69,7 @@ impl Descriptor {
 impl Manifest {
     /// Bytes of its compressed layers.
     pub fn download_bytes(&self) -> u64 {
-        self.layers
-            .iter()
-            .fold(0, |sum, layer| sum.saturating_add(layer.size))
+        self.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size))
     }
 }
 
@@ -146,11 +144,7 @@ pub fn document(bytes: &[u8], media_type: &str) -> Result<Document, OciError> {
         (Some(_), None, None) if claims.contains(&Some(Kind::Manifest)) => Err(OciError::Ambiguous),
         (Some(entries), None, None) => {
             let (entries, offers) = entries.0.into_iter().filter_map(entry).unzip();
-            Ok(Document::Index(Index {
-                entries,
-                offers,
-                version,
-            }))
+            Ok(Document::Index(Index { entries, offers, version }))
         }
         (None, Some(_), Some(_)) if claims.contains(&Some(Kind::Index)) => Err(OciError::Ambiguous),
         (None, Some(config), Some(layers)) => manifest(config, layers.0, version),
@@ -186,12 +180,8 @@ fn entry(mut raw: RawDescriptor) -> Option<(Descriptor, Entry)> {
             Platform::of(&platform.os, &platform.architecture, variant)
         }),
         is_index: entry.is_index(),
-        reference_type: notes
-            .and_then(|notes| notes.reference_type)
-            .unwrap_or_default(),
-        os_features: platform
-            .map(|platform| platform.os_features.0)
-            .unwrap_or_default(),
+        reference_type: notes.and_then(|notes| notes.reference_type).unwrap_or_default(),
+        os_features: platform.map(|platform| platform.os_features.0).unwrap_or_default(),
     };
     Some((entry, offer))
 }
@@ -211,16 +201,11 @@ fn manifest(
 ) -> Result<Document, OciError> {
     let config = descriptor(config)?;
     if !matches!(config.media_type.as_str(), OCI_CONFIG | DOCKER_CONFIG) {
-        return Err(OciError::NotAnImage {
-            media_type: excerpt(&config.media_type),
-        });
+        return Err(OciError::NotAnImage { media_type: excerpt(&config.media_type) });
     }
     Ok(Document::Manifest(Manifest {
         config,
-        layers: layers
-            .into_iter()
-            .map(descriptor)
-            .collect::<Result<_, _>>()?,
+        layers: layers.into_iter().map(descriptor).collect::<Result<_, _>>()?,
         version,
     }))
 }

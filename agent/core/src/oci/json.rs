@@ -14,17 +14,13 @@ use super::{NESTING_MAX, OciError, excerpt};
 /// Reads `bytes` as a `T`, or says why not.
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], limit: usize) -> Result<T, OciError> {
     if bytes.len() > limit {
-        return Err(OciError::TooLarge {
-            bytes: bytes.len(),
-            limit,
-        });
+        return Err(OciError::TooLarge { bytes: bytes.len(), limit });
     }
     if nesting(bytes) > NESTING_MAX {
         return Err(OciError::TooDeep { limit: NESTING_MAX });
     }
-    serde_json::from_slice(bytes).map_err(|error| OciError::Json {
-        text: excerpt(&error.to_string()),
-    })
+    serde_json::from_slice(bytes)
+        .map_err(|error| OciError::Json { text: excerpt(&error.to_string()) })
 }
 
 /// How deep brackets nest, strings left out. Right for JSON; for anything else it only ends.
@@ -82,9 +78,7 @@ impl<'de, T: Deserialize<'de>, const N: usize> Deserialize<'de> for Bounded<T, N
                 Ok(list)
             }
         }
-        deserializer
-            .deserialize_any(Items::<T, N>(PhantomData))
-            .map(Self)
+        deserializer.deserialize_any(Items::<T, N>(PhantomData)).map(Self)
     }
 }
 

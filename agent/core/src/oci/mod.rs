@@ -102,10 +102,7 @@ impl fmt::Display for OciError {
             }
             Self::Schema1 => f.write_str("a manifest of schema 1, of before 2016"),
             Self::NotAnImage { media_type } => {
-                write!(
-                    f,
-                    "its config is \"{media_type}\", not that of a container image"
-                )
+                write!(f, "its config is \"{media_type}\", not that of a container image")
             }
             Self::Digest { text } => {
                 write!(f, "\"{text}\" is no digest that can be checked (sha256)")
@@ -118,15 +115,10 @@ impl core::error::Error for OciError {}
 
 /// The start of a stranger's text, without what could move a cursor.
 pub fn excerpt(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(EXCERPT_MAX)
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(EXCERPT_MAX).collect()
 }
 
 /// The digest in a stranger's descriptor.
 fn digest(text: &str) -> Result<Digest, OciError> {
-    text.parse().map_err(|_| OciError::Digest {
-        text: excerpt(text),
-    })
+    text.parse().map_err(|_| OciError::Digest { text: excerpt(text) })
 }

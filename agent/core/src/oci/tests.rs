@@ -64,10 +64,7 @@ fn a_document_that_is_two_things_is_refused() {
     assert_eq!(error(&both, ""), OciError::Ambiguous);
     assert_eq!(error(&manifest_text(), OCI_INDEX), OciError::Ambiguous);
     assert_eq!(
-        error(
-            r#"{"manifests":[]}"#,
-            &format!("{DOCKER_MANIFEST}; charset=utf-8")
-        ),
+        error(r#"{"manifests":[]}"#, &format!("{DOCKER_MANIFEST}; charset=utf-8")),
         OciError::Ambiguous
     );
     let lying = format!(r#"{{"mediaType":"{OCI_MANIFEST}","manifests":[]}}"#);
@@ -76,10 +73,7 @@ fn a_document_that_is_two_things_is_refused() {
 
 #[test]
 fn what_is_no_image_says_what_it_is() {
-    assert_eq!(
-        error(r#"{"schemaVersion":1,"fsLayers":[]}"#, ""),
-        OciError::Schema1
-    );
+    assert_eq!(error(r#"{"schemaVersion":1,"fsLayers":[]}"#, ""), OciError::Schema1);
     let chart = manifest_text().replace(OCI_CONFIG, "application/vnd.cncf.helm.config.v1+json");
     assert!(
         error(&chart, OCI_MANIFEST).to_string().contains("helm"),
@@ -87,10 +81,7 @@ fn what_is_no_image_says_what_it_is() {
         error(&chart, OCI_MANIFEST)
     );
     assert!(matches!(error("{}", "text/html"), OciError::Neither { .. }));
-    assert!(matches!(
-        error("<html>", "text/html"),
-        OciError::Json { .. }
-    ));
+    assert!(matches!(error("<html>", "text/html"), OciError::Json { .. }));
     assert!(matches!(error("", ""), OciError::Json { .. }));
     let digest = manifest_text().replacen(A, "md5:1", 1);
     assert!(matches!(error(&digest, ""), OciError::Digest { .. }));
@@ -100,21 +91,11 @@ fn what_is_no_image_says_what_it_is() {
 fn nesting_is_measured_before_anything_recurses() {
     let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
     assert_eq!(nesting(nested(1000).as_bytes()), 1000);
-    assert_eq!(
-        nesting(br#"{"a\"[[[":"[[\\","b":[{}]}"#),
-        3,
-        "strings do not count"
-    );
+    assert_eq!(nesting(br#"{"a\"[[[":"[[\\","b":[{}]}"#), 3, "strings do not count");
     let within = |n: usize| format!(r#"{{"manifests":[],"x":{}}}"#, nested(n));
     assert!(document(within(NESTING_MAX - 1).as_bytes(), "").is_ok());
-    assert_eq!(
-        error(&within(NESTING_MAX), ""),
-        OciError::TooDeep { limit: NESTING_MAX }
-    );
-    assert_eq!(
-        error(&within(1000), ""),
-        OciError::TooDeep { limit: NESTING_MAX }
-    );
+    assert_eq!(error(&within(NESTING_MAX), ""), OciError::TooDeep { limit: NESTING_MAX });
+    assert_eq!(error(&within(1000), ""), OciError::TooDeep { limit: NESTING_MAX });
 }
 
 #[test]
@@ -133,23 +114,13 @@ fn size_and_count_are_bounded_at_the_limit_and_one_past_it() {
         format!(r#"{{"manifests":[{}]}}"#, vec![one; n].join(","))
     };
     assert!(document(entries(ENTRIES_MAX).as_bytes(), "").is_ok());
-    assert!(
-        error(&entries(ENTRIES_MAX + 1), "")
-            .to_string()
-            .contains("more than 1024 items")
-    );
+    assert!(error(&entries(ENTRIES_MAX + 1), "").to_string().contains("more than 1024 items"));
     let volumes = |n: usize| {
         let all: alloc::vec::Vec<String> = (0..n).map(|i| format!(r#""/v{i}":{{}}"#)).collect();
-        format!(
-            r#"{{"config":{{"Volumes":{{{}}}}},"rootfs":{{"diff_ids":[]}}}}"#,
-            all.join(",")
-        )
+        format!(r#"{{"config":{{"Volumes":{{{}}}}},"rootfs":{{"diff_ids":[]}}}}"#, all.join(","))
     };
     assert!(config(volumes(ITEMS_MAX).as_bytes()).is_ok());
-    assert!(matches!(
-        config(volumes(ITEMS_MAX + 1).as_bytes()),
-        Err(OciError::Json { .. })
-    ));
+    assert!(matches!(config(volumes(ITEMS_MAX + 1).as_bytes()), Err(OciError::Json { .. })));
     let large = vec![b' '; CONFIG_BYTES_MAX + 1];
     assert!(matches!(config(&large), Err(OciError::TooLarge { .. })));
 }
@@ -203,20 +174,14 @@ fn a_config_with_nulls_or_nothing_is_one_of_root() {
             "{text}"
         );
     }
-    assert!(
-        matches!(config(b"{}"), Err(OciError::Json { .. })),
-        "no rootfs: no image"
-    );
+    assert!(matches!(config(b"{}"), Err(OciError::Json { .. })), "no rootfs: no image");
 }
 
 #[test]
 fn no_cut_of_a_document_and_no_changed_byte_makes_it_panic() {
     let text = manifest_text();
     for end in 0..text.len() {
-        assert!(
-            document(&text.as_bytes()[..end], "").is_err(),
-            "cut at {end}"
-        );
+        assert!(document(&text.as_bytes()[..end], "").is_err(), "cut at {end}");
     }
     for place in 0..text.len() {
         for byte in [0u8, b'"', b'[', b'}', 0xff] {
@@ -264,10 +229,7 @@ fn a_tag_list_keeps_what_are_tags() {
 #[test]
 fn a_registrys_complaint_is_short_and_plain() {
     let read = |text: &str| complaint(text.as_bytes());
-    assert_eq!(
-        read(r#"{"errors":[{"code":"DENIED","message":"no\u001b[2J"}]}"#),
-        "no [2J"
-    );
+    assert_eq!(read(r#"{"errors":[{"code":"DENIED","message":"no\u001b[2J"}]}"#), "no [2J");
     assert_eq!(read(r#"{"errors":[{"code":"DENIED"}]}"#), "DENIED");
     assert_eq!(read(r#"{"details":"x","error":"y"}"#), "");
     assert_eq!(read("<html>"), "");

@@ -86,11 +86,7 @@ impl Elf {
 /// # Errors
 /// [`UnknownBoard`] when no fact names an architecture.
 pub fn board_platform(facts: &Facts<'_>) -> Result<(Platform, String), UnknownBoard> {
-    let os = if facts.engine_os.is_empty() {
-        "linux"
-    } else {
-        facts.engine_os
-    };
+    let os = if facts.engine_os.is_empty() { "linux" } else { facts.engine_os };
     let elf = facts.elf.and_then(Elf::architecture).unwrap_or_default();
     // Go's words are those of a build; `aarch64`, `x86_64`, `armv7l` are the kernel's, whoever repeats them.
     let (built, kernel) = match facts.engine_arch {
@@ -98,24 +94,12 @@ pub fn board_platform(facts: &Facts<'_>) -> Result<(Platform, String), UnknownBo
         said if facts.kernel.is_empty() => ("", said),
         _ => ("", facts.kernel),
     };
-    let facts = &Facts {
-        kernel,
-        ..facts.clone()
-    };
+    let facts = &Facts { kernel, ..facts.clone() };
     let sources = [
         (built, "the engine is built for"),
-        (
-            facts.dpkg,
-            "the engine does not say what it is built for; dpkg's architecture is",
-        ),
-        (
-            elf,
-            "the engine does not say what it is built for; the agent's own binary is",
-        ),
-        (
-            facts.kernel,
-            "nothing but the kernel names an architecture, it says",
-        ),
+        (facts.dpkg, "the engine does not say what it is built for; dpkg's architecture is"),
+        (elf, "the engine does not say what it is built for; the agent's own binary is"),
+        (facts.kernel, "nothing but the kernel names an architecture, it says"),
     ];
     let Some((said, how)) = sources.into_iter().find(|(said, _)| !said.is_empty()) else {
         return Err(UnknownBoard(
@@ -127,10 +111,8 @@ pub fn board_platform(facts: &Facts<'_>) -> Result<(Platform, String), UnknownBo
     let mut reason = format!("{how} {}", plain.architecture);
     let kernel = userland(os, facts.kernel);
     if !facts.kernel.is_empty() && kernel.architecture != plain.architecture {
-        reason.push_str(&format!(
-            " (the kernel says {}: its userland decides)",
-            kernel.architecture
-        ));
+        reason
+            .push_str(&format!(" (the kernel says {}: its userland decides)", kernel.architecture));
     }
     let (variant, seen) = match plain.architecture.as_str() {
         "arm" => arm_variant(facts, said),
@@ -190,47 +172,21 @@ fn arm_variant(facts: &Facts<'_>, said: &str) -> (String, String) {
     }
     let kernel = userland("linux", facts.kernel);
     if facts.kernel.starts_with("armv") {
-        let why = format!(
-            "the processor's architecture is unknown, the kernel says {}",
-            facts.kernel
-        );
+        let why =
+            format!("the processor's architecture is unknown, the kernel says {}", facts.kernel);
         return (kernel.variant, why);
     }
-    let assumed = userland(
-        "linux",
-        if facts.dpkg.is_empty() {
-            said
-        } else {
-            facts.dpkg
-        },
-    );
-    let variant = if assumed.architecture == "arm" {
-        assumed.variant
-    } else {
-        "v7".to_string()
-    };
+    let assumed = userland("linux", if facts.dpkg.is_empty() { said } else { facts.dpkg });
+    let variant = if assumed.architecture == "arm" { assumed.variant } else { "v7".to_string() };
     let why = format!("the processor's architecture is unknown, {variant} is assumed");
     (variant, why)
 }
 
 /// What each level of amd64 adds, in the words of /proc/cpuinfo (x86-64 psABI, table 3.1).
 const AMD64_LEVELS: [(&str, &[&str]); 3] = [
-    (
-        "v2",
-        &[
-            "cx16", "lahf_lm", "popcnt", "pni", "sse4_1", "sse4_2", "ssse3",
-        ],
-    ),
-    (
-        "v3",
-        &[
-            "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave",
-        ],
-    ),
-    (
-        "v4",
-        &["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"],
-    ),
+    ("v2", &["cx16", "lahf_lm", "popcnt", "pni", "sse4_1", "sse4_2", "ssse3"]),
+    ("v3", &["avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"]),
+    ("v4", &["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"]),
 ];
 
 fn amd64_level(cpuinfo: &str) -> (String, String) {

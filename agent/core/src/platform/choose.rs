@@ -123,10 +123,7 @@ pub fn choose(entries: &[Entry], board: &Platform) -> Result<Choice, NoMatch> {
     ranked.sort(); // by rank, then by place: of equals the first
     let Some(((rank, place), rest)) = ranked.split_first().map(|(first, rest)| (*first, rest))
     else {
-        return Err(NoMatch {
-            board: board.clone(),
-            offered,
-        });
+        return Err(NoMatch { board: board.clone(), offered });
     };
     let taken = entries.get(place).cloned().unwrap_or_default();
     for (_, other) in rest {

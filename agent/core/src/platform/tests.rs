@@ -57,27 +57,15 @@ const KNOWN: [&str; 40] = [
 const RUNS: [(&str, &str); 19] = [
     ("linux/amd64", "linux/amd64 linux/386"),
     ("linux/amd64/v2", "linux/amd64/v2 linux/amd64 linux/386"),
-    (
-        "linux/amd64/v3",
-        "linux/amd64/v3 linux/amd64/v2 linux/amd64 linux/386",
-    ),
-    (
-        "linux/amd64/v4",
-        "linux/amd64/v4 linux/amd64/v3 linux/amd64/v2 linux/amd64 linux/386",
-    ),
+    ("linux/amd64/v3", "linux/amd64/v3 linux/amd64/v2 linux/amd64 linux/386"),
+    ("linux/amd64/v4", "linux/amd64/v4 linux/amd64/v3 linux/amd64/v2 linux/amd64 linux/386"),
     ("linux/386", "linux/386"),
     ("linux/arm/v4", "linux/arm/v4"),
     ("linux/arm/v5", "linux/arm/v5"),
     ("linux/arm/v6", "linux/arm/v6 linux/arm/v5"),
     ("linux/arm/v7", "linux/arm/v7 linux/arm/v6 linux/arm/v5"),
-    (
-        "linux/arm/v8",
-        "linux/arm/v8 linux/arm/v7 linux/arm/v6 linux/arm/v5",
-    ),
-    (
-        "linux/arm64",
-        "linux/arm64 linux/arm/v8 linux/arm/v7 linux/arm/v6 linux/arm/v5",
-    ),
+    ("linux/arm/v8", "linux/arm/v8 linux/arm/v7 linux/arm/v6 linux/arm/v5"),
+    ("linux/arm64", "linux/arm64 linux/arm/v8 linux/arm/v7 linux/arm/v6 linux/arm/v5"),
     (
         "linux/arm64/v8.2",
         "linux/arm64/v8.2 linux/arm64/v8.1 linux/arm64 linux/arm/v8 linux/arm/v7 linux/arm/v6 linux/arm/v5",
@@ -129,10 +117,9 @@ fn p5_of_all_pairs_of_entries_the_one_nearer_to_the_board_wins_whatever_their_or
         let runs: Vec<&str> = runs.split_whitespace().collect();
         for (better, first) in runs.iter().enumerate() {
             for second in runs.iter().skip(better + 1) {
-                for (list, place) in [
-                    ([entry(first), entry(second)], 0),
-                    ([entry(second), entry(first)], 1),
-                ] {
+                for (list, place) in
+                    [([entry(first), entry(second)], 0), ([entry(second), entry(first)], 1)]
+                {
                     let choice = choose(&list, &platform(board)).unwrap();
                     assert_eq!(choice.place, place, "{first} before {second} on {board}");
                 }
@@ -197,8 +184,5 @@ fn a_text_that_is_no_platform_is_told() {
 #[test]
 fn hostile_words_of_an_index_are_harmless_when_shown() {
     let odd = Platform::of("li\u{1b}[2Jnux", &"x".repeat(1000), "\n");
-    assert_eq!(
-        odd.to_string(),
-        format!("li??2jnux/{}/?", "x".repeat(WORD_CHARS_MAX))
-    );
+    assert_eq!(odd.to_string(), format!("li??2jnux/{}/?", "x".repeat(WORD_CHARS_MAX)));
 }

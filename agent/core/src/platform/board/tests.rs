@@ -11,10 +11,7 @@ const PI1: &str =
     "processor\t: 0\nmodel name\t: ARMv6-compatible processor rev 7 (v6l)\nCPU architecture: 7\n";
 const V2: &str = "flags\t\t: fpu cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3 avx\n";
 const V3: &str = "flags\t\t: cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3 avx avx2 bmi1 bmi2 f16c fma abm movbe xsave\n";
-const ARM: Option<Elf> = Some(Elf {
-    bits: 32,
-    machine: 40,
-});
+const ARM: Option<Elf> = Some(Elf { bits: 32, machine: 40 });
 
 /// engine's own build, kernel, dpkg, own binary, cpuinfo → platform, reason
 type Board = (
@@ -28,15 +25,7 @@ type Board = (
 );
 
 const BOARDS: [Board; 15] = [
-    (
-        "arm64",
-        "aarch64",
-        "arm64",
-        None,
-        PI4,
-        "linux/arm64",
-        "the engine is built for arm64",
-    ),
+    ("arm64", "aarch64", "arm64", None, PI4, "linux/arm64", "the engine is built for arm64"),
     (
         "arm",
         "aarch64",
@@ -173,20 +162,9 @@ const BOARDS: [Board; 15] = [
 #[test]
 fn p5_the_userland_that_runs_the_engine_decides_not_the_kernel() {
     for (engine_arch, kernel, dpkg, elf, cpuinfo, wanted, why) in BOARDS {
-        let facts = Facts {
-            engine_os: "linux",
-            engine_arch,
-            kernel,
-            dpkg,
-            elf,
-            cpuinfo,
-        };
+        let facts = Facts { engine_os: "linux", engine_arch, kernel, dpkg, elf, cpuinfo };
         let (found, reason) = board_platform(&facts).unwrap();
-        assert_eq!(
-            (found.to_string().as_str(), reason.as_str()),
-            (wanted, why),
-            "{facts:?}"
-        );
+        assert_eq!((found.to_string().as_str(), reason.as_str()), (wanted, why), "{facts:?}");
     }
     let nothing = board_platform(&Facts::default()).unwrap_err();
     assert_eq!(
@@ -216,11 +194,7 @@ fn the_machine_of_a_binary_is_read_from_its_header() {
         (Vec::from(*b"#!/bin/sh and more bytes"), None),
         (Vec::new(), None),
     ] {
-        assert_eq!(
-            Elf::read(&head).and_then(Elf::architecture),
-            wanted,
-            "{head:?}"
-        );
+        assert_eq!(Elf::read(&head).and_then(Elf::architecture), wanted, "{head:?}");
     }
 }
 
@@ -236,11 +210,7 @@ fn cpuinfo_of_any_shape_is_read_without_harm() {
         "CPU architecture: 99999",
     ] {
         for engine_arch in ["arm", "amd64", "arm64"] {
-            let facts = Facts {
-                engine_arch,
-                cpuinfo,
-                ..Facts::default()
-            };
+            let facts = Facts { engine_arch, cpuinfo, ..Facts::default() };
             assert!(board_platform(&facts).is_ok(), "{cpuinfo:?}");
         }
     }

@@ -6,10 +6,7 @@ use super::super::tests::platform;
 use super::*;
 
 pub(in crate::platform) fn entry(text: &str) -> Entry {
-    Entry {
-        platform: Some(platform(text)),
-        ..Entry::default()
-    }
+    Entry { platform: Some(platform(text)), ..Entry::default() }
 }
 
 fn attestation() -> Entry {
@@ -22,42 +19,23 @@ fn attestation() -> Entry {
 
 #[test]
 fn p5_attestations_are_never_chosen() {
-    let annotated = Entry {
-        reference_type: ATTESTATION.to_string(),
-        ..entry("linux/arm/v7")
-    };
+    let annotated = Entry { reference_type: ATTESTATION.to_string(), ..entry("linux/arm/v7") };
     let unknown = entry("unknown/unknown");
-    let list = [
-        annotated.clone(),
-        unknown.clone(),
-        entry("linux/arm/v7"),
-        attestation(),
-    ];
+    let list = [annotated.clone(), unknown.clone(), entry("linux/arm/v7"), attestation()];
     let choice = choose(&list, &platform("linux/arm/v7")).unwrap();
     assert_eq!(choice.place, 2);
     assert_eq!(
         choice.reason,
         "linux/arm/v7 chosen for board linux/arm/v7: exact match; skipped: 3 attestations"
     );
-    let none = choose(
-        &[annotated, unknown, attestation()],
-        &platform("linux/arm/v7"),
-    )
-    .unwrap_err();
-    assert_eq!(
-        none.to_string(),
-        "no image for linux/arm/v7; the index has no image at all"
-    );
+    let none = choose(&[annotated, unknown, attestation()], &platform("linux/arm/v7")).unwrap_err();
+    assert_eq!(none.to_string(), "no image for linux/arm/v7; the index has no image at all");
 }
 
 #[test]
 fn p5_a_32_bit_userland_on_a_64_bit_kernel_gets_the_32_bit_image() {
-    let list = [
-        entry("linux/amd64"),
-        entry("linux/arm64"),
-        entry("linux/arm/v7"),
-        entry("linux/arm/v6"),
-    ];
+    let list =
+        [entry("linux/amd64"), entry("linux/arm64"), entry("linux/arm/v7"), entry("linux/arm/v6")];
     let on = |board: &str| choose(&list, &platform(board)).unwrap();
     assert_eq!(on("linux/arm/v7").place, 2);
     assert_eq!(on("linux/arm/v8").place, 2);
@@ -71,47 +49,30 @@ fn p5_a_32_bit_userland_on_a_64_bit_kernel_gets_the_32_bit_image() {
 
 #[test]
 fn p5_of_equal_entries_the_first_wins() {
-    let list = [
-        entry("linux/amd64"),
-        entry("linux/arm/v7"),
-        entry("linux/arm/v7"),
-    ];
+    let list = [entry("linux/amd64"), entry("linux/arm/v7"), entry("linux/arm/v7")];
     let choice = choose(&list, &platform("linux/arm/v7")).unwrap();
     assert_eq!((choice.place, choice.further), (1, Vec::new()));
 }
 
 #[test]
 fn an_index_without_a_match_tells_what_it_has() {
-    let list = [
-        entry("linux/amd64"),
-        entry("linux/amd64"),
-        entry("windows/amd64"),
-        attestation(),
-    ];
+    let list = [entry("linux/amd64"), entry("linux/amd64"), entry("windows/amd64"), attestation()];
     let none = choose(&list, &platform("linux/arm/v7")).unwrap_err();
     assert_eq!(none.offered, ["linux/amd64", "windows/amd64"]);
-    assert_eq!(
-        none.to_string(),
-        "no image for linux/arm/v7; it offers linux/amd64, windows/amd64"
-    );
+    assert_eq!(none.to_string(), "no image for linux/arm/v7; it offers linux/amd64, windows/amd64");
 }
 
 #[test]
 fn a_hostile_index_of_many_platforms_gives_a_short_message() {
     let list: Vec<Entry> = (0..5000).map(|n| entry(&format!("linux/x{n}"))).collect();
-    let text = choose(&list, &platform("linux/arm/v7"))
-        .unwrap_err()
-        .to_string();
+    let text = choose(&list, &platform("linux/arm/v7")).unwrap_err().to_string();
     assert!(text.ends_with("linux/x15 and 4984 more"), "{text}");
     assert!(text.len() < 300, "{text}");
 }
 
 #[test]
 fn a_nested_index_is_told_as_one() {
-    let nested = Entry {
-        is_index: true,
-        ..entry("linux/arm64")
-    };
+    let nested = Entry { is_index: true, ..entry("linux/arm64") };
     let choice = choose(&[entry("linux/amd64"), nested], &platform("linux/arm64")).unwrap();
     assert!(choice.is_index);
     assert_eq!(
@@ -123,20 +84,10 @@ fn a_nested_index_is_told_as_one() {
 #[test]
 fn an_entry_without_a_platform_comes_last_and_its_config_decides() {
     let bare = Entry::default();
-    let index = Entry {
-        is_index: true,
-        ..Entry::default()
-    };
+    let index = Entry { is_index: true, ..Entry::default() };
     let board = platform("linux/arm/v6");
-    let choice = choose(
-        &[bare.clone(), entry("linux/arm/v5"), index.clone()],
-        &board,
-    )
-    .unwrap();
-    assert_eq!(
-        (choice.place, choice.further.as_slice()),
-        (1, [].as_slice())
-    );
+    let choice = choose(&[bare.clone(), entry("linux/arm/v5"), index.clone()], &board).unwrap();
+    assert_eq!((choice.place, choice.further.as_slice()), (1, [].as_slice()));
     let choice = choose(&[entry("linux/amd64"), bare, index], &board).unwrap();
     assert_eq!(
         (choice.place, choice.further.as_slice(), choice.platform),
@@ -151,10 +102,7 @@ fn an_entry_without_a_platform_comes_last_and_its_config_decides() {
 
 #[test]
 fn an_entry_that_asks_for_features_of_the_system_does_not_match() {
-    let wants = Entry {
-        os_features: Vec::from(["erofs".to_string()]),
-        ..entry("linux/arm64")
-    };
+    let wants = Entry { os_features: Vec::from(["erofs".to_string()]), ..entry("linux/arm64") };
     let choice = choose(&[wants, entry("linux/arm64")], &platform("linux/arm64")).unwrap();
     assert_eq!(choice.place, 1);
 }
