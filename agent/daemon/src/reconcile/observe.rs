@@ -38,12 +38,18 @@ pub async fn world(agent: &Rc<Agent>, app: &App) -> (World, bool) {
     }
     app.memory.borrow_mut().look_again = None;
     let mut is_fresh = false;
-    let is_needed = barrier.is_none() && app.memory.borrow().seen.is_none();
+    let (is_needed, stale) = {
+        let memory = app.memory.borrow();
+        (barrier.is_none() && (memory.seen.is_none() || memory.is_overtaken), memory.stale)
+    };
     if is_needed {
         match look(agent, app).await {
             Ok(look) => {
-                is_fresh = true;
-                app.memory.borrow_mut().seen = Some(look);
+                let mut memory = app.memory.borrow_mut();
+                memory.seen = Some(look);
+                // What was asked first may have changed before the last answer: nothing is done on such a look.
+                memory.is_overtaken = memory.stale != stale;
+                is_fresh = !memory.is_overtaken;
             }
             Err((reason, waiting_for)) => {
                 app.memory.borrow_mut().look_again = Some(clock::moment().after(LOOK_AGAIN));
@@ -147,10 +153,11 @@ fn assemble(agent: &Agent, app: &App, barrier: Option<(Reason, WaitingFor)>) -> 
     };
     if barrier.is_none() {
         evidence::keep_up(&mut memory.evidence, &memory.record, &containers, &images);
-        if memory.sought_until.is_some_and(|until| until <= now) {
-            memory.evidence.sought = None;
-            memory.sought_until = None;
-        }
+    }
+    // Behind a barrier too: a time that has passed would keep the loop awake.
+    if memory.sought_until.is_some_and(|until| until <= now) {
+        memory.evidence.sought = None;
+        memory.sought_until = None;
     }
     World {
         now,
