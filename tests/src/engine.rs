@@ -208,8 +208,9 @@ impl Engine {
     /// What the engine did with containers and images since `since` (seconds since 1970), oldest
     /// first: `start wallet-g2`, `pull …`.
     pub fn acts(&self, since: u64) -> Vec<String> {
-        let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |passed| passed.as_secs());
-        let target = format!("/events?since={since}&until={now}");
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let (seconds, nanoseconds) = (now.as_secs(), now.subsec_nanos());
+        let target = format!("/events?since={since}&until={seconds}.{nanoseconds:09}");
         let answer = self.api("GET", &target, &Value::Null).well("events").text();
         let lines = answer.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let of_interest = lines.filter(|event| event["Type"] != "network");

@@ -37,6 +37,14 @@ impl Kept {
             strays: Vec::new(),
         }
     }
+
+    /// And the file of a fork that is gone itself: that of the highest number always stays.
+    #[must_use]
+    pub fn and_file(mut self, fork: u64) -> Self {
+        self.forks.push(format!("{fork}.json"));
+        self.forks.sort();
+        self
+    }
 }
 
 impl App<'_> {

@@ -131,8 +131,9 @@ fn p1_agent_killed_at_the_cutover_goes_on_and_leaves_nothing_over() {
     }
     let change_user = |wallet: &App| {
         let user = format!("2{:04}:20000", wallet.highest());
+        board.agent().stop();
         start::definition(&board).user(user).define();
-        board.agent().reload();
+        board.agent().start(); // release and definition are one update then
     };
     killed.at("own", |image| image, change_user);
     let owner = (20_000 + u32::try_from(killed.generation()).unwrap() - 1, 20_000);

@@ -5,6 +5,13 @@ use harness::{Board, Dialect, Entry, Image, Kept, digest};
 use serde_json::json;
 use std::path::PathBuf;
 
+/// `agentctl update` fails, and says why and what to do.
+fn assert_told(board: &Board, word: &str) {
+    let said = board.agent().ctl(&["update", "wallet"]);
+    assert_eq!((said.code, said.out.as_str()), (1, ""), "{said:?}");
+    assert!(said.err.contains(word) && said.err.contains("fix: "), "{said:?}");
+}
+
 #[test]
 fn p5_image_is_chosen_from_an_index_with_other_platforms_and_attestations() {
     let board = Board::start();
@@ -30,7 +37,7 @@ fn p5_image_is_chosen_from_an_index_with_other_platforms_and_attestations() {
     assert_eq!(current["platform"], "linux/amd64");
     assert!(wallet.page_json("/env")["env"]["FOR"].is_null());
     let board_status = &board.agent().status()["board"];
-    assert_eq!(board_status["platform"], "linux/amd64");
+    assert!(board_status["platform"].as_str().unwrap().starts_with("linux/amd64"));
     assert_ne!(board_status["platform_reason"], "");
     let pulled = board.registry().count("GET", &format!("/v2/wallet/blobs/{}", arm64.release()));
     assert_eq!(pulled, 0, "nothing of another platform is fetched");
@@ -45,7 +52,7 @@ fn p5_index_without_a_match_is_refused_with_the_list_of_what_it_has() {
     let (arm64, armv7) = (other("linux/arm64"), other("linux/arm/v7"));
     let entries = [Entry::Image(&arm64), Entry::Image(&armv7), Entry::Attestation(&arm64)];
     let index = board.registry().push_index("wallet", "stable", Dialect::Docker, &entries);
-    wallet.update();
+    assert_told(&board, "linux/arm/v7");
     let status = wallet.wait_reason("no_platform");
     let message = status["reason"]["message"].as_str().unwrap();
     for word in ["linux/amd64", "linux/arm64", "linux/arm/v7"] {
@@ -63,7 +70,7 @@ fn p5_index_without_a_match_is_refused_with_the_list_of_what_it_has() {
     assert_eq!(wallet.kept(), kept);
     let lines = wallet.history().len();
     let heads = board.registry().heads("wallet", "stable");
-    wallet.update();
+    assert_told(&board, "linux/arm/v7");
     harness::wait_until(harness::SOON, "a look", || {
         board.registry().heads("wallet", "stable") > heads
     });
@@ -78,7 +85,7 @@ fn p5_single_manifest_of_another_platform_is_refused_before_it_is_fetched() {
     let before = wallet.container();
     let foreign = start::image("2.0.0").platform("linux/arm64");
     start::push(&board, &foreign);
-    wallet.update();
+    assert_told(&board, "linux/arm64");
     let status = wallet.wait_reason("no_platform");
     assert!(status["reason"]["message"].as_str().unwrap().contains("linux/arm64"), "{status:#}");
     assert_eq!(wallet.container().started_at(), before.started_at());
@@ -101,7 +108,7 @@ fn p5_image_with_an_empty_entry_point_is_refused_before_the_old_one_is_stopped()
     assert!(status["last"]["reason"]["message"].as_str().unwrap().contains("/nothing"));
     assert_eq!(status["quarantine"][0]["config"], empty.release().as_str());
     assert_eq!(wallet.container().started_at(), before.started_at());
-    wallet.wait_kept(&Kept::of("wallet", &[1], &[1], &[1]));
+    wallet.wait_kept(&Kept::of("wallet", &[1], &[1], &[1]).and_file(2));
 }
 
 /// Where the registry keeps a blob's bytes.
@@ -123,7 +130,7 @@ fn p5_manifest_whose_bytes_do_not_have_its_digest_is_refused_and_the_right_one_t
     let tampered = whole.replacen("\"schemaVersion\":2", "\"schemaVersion\": 2", 1);
     assert_ne!(whole, tampered);
     std::fs::write(&path, &tampered).unwrap();
-    wallet.update();
+    assert_told(&board, &digest(tampered.as_bytes()));
     let status = wallet.wait_reason("digest_mismatch");
     let message = status["reason"]["message"].as_str().unwrap();
     assert!(message.contains(&pushed.digest["sha256:".len()..][..12]), "{message}");

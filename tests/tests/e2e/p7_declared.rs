@@ -88,7 +88,7 @@ fn p7_volume_that_the_image_declares_and_the_definition_lacks_is_refused_with_th
     assert!(said.contains("/cache") && said.contains("scratch"), "{said}");
     assert!(!reason["message"].as_str().unwrap().contains("/state"), "that one is declared");
     assert_eq!(wallet.container().started_at(), before.started_at());
-    wallet.wait_kept(&Kept::of("wallet", &[1], &[1], &[1]));
+    wallet.wait_kept(&Kept::of("wallet", &[1], &[1], &[1]).and_file(2));
     start::definition(&board).set_in("volumes", "scratch", json!(["/cache"])).define();
     board.agent().reload();
     wallet.wait_version("2.0.0");

@@ -144,12 +144,10 @@ fn p8_app_that_an_operator_stops_stays_stopped_until_started_whatever_restarts()
     wallet.wait_version("2.0.0");
     assert_ne!(wallet.container().id(), before.id());
     let text = board.agent().ctl_well(&["history", "wallet"]);
-    let lines: Vec<&str> = text.lines().filter(|line| line.contains("wallet-g")).collect();
-    assert_eq!(lines.len(), 2, "{text}");
-    assert!(
-        lines[0].contains("wallet-g2") && lines[0].contains("committed"),
-        "newest first: {text}"
-    );
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    assert_eq!(lines.len(), 4, "two a line of history: {text}");
+    assert_eq!((lines[1], lines[3]), ("tag", "install"), "newest first: {text}");
+    assert!(lines[0].contains("wallet  committed"), "{text}");
     let json = board.agent().ctl(&["history", "wallet", "--json"]).json();
     assert_eq!(json["outcomes"], json!(wallet.history()));
     assert_eq!(json["outcomes"][1]["trigger"], "install");

@@ -70,6 +70,8 @@ pub(super) struct Answer {
     pub api_version: Option<String>,
     /// Does it call itself Podman?
     pub is_podman: bool,
+    /// What the archive API's HEAD says of a path.
+    pub path_stat: Option<String>,
     /// Body.
     pub body: Bytes,
 }

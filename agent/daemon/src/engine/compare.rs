@@ -223,9 +223,10 @@ impl Told {
             .iter()
             .map(|option| option.trim_end_matches(":true").to_string())
             .collect();
-        // Podman adds options of its own.
-        if self.kind == Kind::Docker || !set(&wanted.security_opt).is_subset(&options) {
-            self.same("security options", &set(&wanted.security_opt), &options);
+        let asked = set(&wanted.security_opt);
+        // Podman adds its own labels; on Docker there is nothing beside what was asked for.
+        if self.kind == Kind::Docker || !asked.is_subset(&options) {
+            self.same("security options", &asked, &options);
         }
         self.same("read_only", &wanted.readonly_rootfs.unwrap_or_default(), &there.readonly_rootfs);
         let devices = wanted.devices.iter().flatten().map(|device| {

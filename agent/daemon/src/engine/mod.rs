@@ -46,7 +46,7 @@ pub use inspect::Inspected;
 pub use plan::{Making, Mount, Plan, PlanError, plan};
 pub use pull::{Credentials, Progress, Pull};
 pub use seen::{HealthCheck, Role, Seen};
-pub use throwaway::Throwaway;
+pub use throwaway::{Lies, Throwaway};
 
 use call::garbled;
 use transport::Wire;

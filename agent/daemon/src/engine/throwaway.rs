@@ -6,8 +6,12 @@
 use std::collections::HashMap;
 use std::io::Read as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bollard::models::{ContainerCreateBody, HostConfig};
 use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions};
+use hyper::{Method, StatusCode};
+use serde::Deserialize;
 use titania_core::names::{AppName, InstanceId};
 
 use super::archive::Archive;
@@ -30,7 +34,42 @@ pub struct Throwaway {
     id: String,
 }
 
-/// What lies at a path of an image.
+/// What lies at a path of an image; the last part of the path is not followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lies {
+    /// Nothing.
+    Nothing,
+    /// A file of so many bytes, with these rights.
+    File {
+        /// Its size.
+        bytes: u64,
+        /// Its mode, without the type.
+        mode: u32,
+    },
+    /// A link to there.
+    Link(String),
+    /// Something else.
+    Other,
+}
+
+/// Header of the archive API's HEAD, as Go writes it (docker, `types.ContainerPathStat`).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PathStat {
+    #[serde(default)]
+    size: u64,
+    #[serde(default)]
+    mode: u32,
+    #[serde(default)]
+    link_target: String,
+}
+
+/// Bits of Go's `FileMode` that say what it is; a file has none of them.
+const MODE_TYPE: u32 = 0x8f28_0000;
+/// The one of a link.
+const MODE_LINK: u32 = 0x0800_0000;
+
+/// What a file's own bytes say of it.
 enum Entry {
     File(Vec<u8>),
     Link(String),
@@ -110,6 +149,25 @@ impl Throwaway {
         self.engine.remove_throwaway(&self.id).await
     }
 
+    /// What lies at `path`, without its content.
+    ///
+    /// # Errors
+    /// [`EngineError::Garbled`] when the engine says it in no known way.
+    pub async fn look(&self, path: &str) -> Result<Lies, EngineError> {
+        let words = format!("look at {path} in {}", short(&self.id));
+        let call = Call {
+            method: Method::HEAD,
+            ..Call::get(&words, format!("/containers/{}/archive?path={}", self.id, encode(path)))
+        };
+        let answer = self.engine.wire().ask(call).await?;
+        match (answer.status, answer.path_stat) {
+            (StatusCode::NOT_FOUND, _) => Ok(Lies::Nothing),
+            (status, Some(stat)) if status.is_success() => read_stat(&stat)
+                .ok_or_else(|| garbled(&words, "its path-stat header can't be read")),
+            (status, _) => Err(garbled(&words, format!("status {status} and no path-stat header"))),
+        }
+    }
+
     /// What lies at `path`: tar of the file, or of the folder with all in it under the folder's own name.
     /// Null when there is nothing. A link as the last part of the path is not followed.
     pub async fn archive(
@@ -158,6 +216,18 @@ impl Throwaway {
     }
 }
 
+/// What the header of HEAD says. Never panics, whatever the bytes. Podman names each path as its own target, so
+/// the mode tells a link.
+fn read_stat(header: &str) -> Option<Lies> {
+    let bytes = STANDARD.decode(header.trim()).ok()?;
+    let stat: PathStat = serde_json::from_slice(&bytes).ok()?;
+    Some(match stat.mode & MODE_TYPE {
+        0 => Lies::File { bytes: stat.size, mode: stat.mode & 0o777 },
+        MODE_LINK => Lies::Link(stat.link_target),
+        _ => Lies::Other,
+    })
+}
+
 /// The first entry of a tar. Never panics, whatever the bytes.
 fn first(tar: &[u8]) -> std::io::Result<Entry> {
     let mut archive = tar::Archive::new(tar);
@@ -204,6 +274,29 @@ mod tests {
             builder.append_link(&mut header, "passwd", link).unwrap();
         }
         builder.into_inner().unwrap()
+    }
+
+    #[test]
+    fn what_lies_at_a_path_is_told_by_the_mode() {
+        let stat = |mode: u32, link: &str| {
+            let text = format!(
+                "{{\"name\":\"app\",\"size\":686792,\"mode\":{mode},\"mtime\":\"\",\"linkTarget\":\"{link}\"}}"
+            );
+            read_stat(&STANDARD.encode(text))
+        };
+        for (mode, link, want) in [
+            (0o755, "", Lies::File { bytes: 686_792, mode: 0o755 }),
+            (0o755, "/app", Lies::File { bytes: 686_792, mode: 0o755 }), // Podman
+            (0o644 | 0x0080_0000, "", Lies::File { bytes: 686_792, mode: 0o644 }), // setuid
+            (0o777 | MODE_LINK, "/bin/dash", Lies::Link("/bin/dash".to_string())),
+            (0o755 | 0x8000_0000, "", Lies::Other), // a folder
+            (0o666 | 0x0420_0000, "", Lies::Other), // /dev/null
+        ] {
+            assert_eq!(stat(mode, link), Some(want), "{mode:o}");
+        }
+        for garbage in ["", "%", "bm9uZQ==", "e30"] {
+            assert_eq!(read_stat(garbage), None, "{garbage}");
+        }
     }
 
     #[test]

@@ -146,10 +146,11 @@ impl Wire {
             };
             let api_version = header("api-version");
             let is_podman = header("libpod-api-version").is_some();
+            let path_stat = header("x-docker-container-path-stat");
             let status = response.status();
             let bytes_max = if status.is_success() { call.bytes_max } else { ERROR_BYTES_MAX };
             let body = collect(call.act, response.into_body(), bytes_max).await?;
-            Ok(Answer { status, api_version, is_podman, body })
+            Ok(Answer { status, api_version, is_podman, path_stat, body })
         };
         timeout(call.deadline, answer).await.unwrap_or_else(|_| {
             Err(unknown(call.act, format!("no answer in {} s", call.deadline.as_secs())))

@@ -125,7 +125,14 @@ fn lost(agent: &Rc<Agent>, error: &EngineError) {
         EngineError::Unsupported { .. } => EngineState::Unsupported,
         _ => EngineState::Away,
     };
-    let reason = error.reason(clock::wall());
+    let mut reason = error.reason(clock::wall());
+    if state == EngineState::Away && reason.code != Code::EngineAway {
+        // Whatever it was that broke: it does not answer.
+        reason.code = Code::EngineAway;
+        reason.hint =
+            "see whether the engine's service runs, and what holds it up: systemctl status docker"
+                .to_owned();
+    }
     let was_ready = {
         let mut shared = agent.shared.borrow_mut();
         let before = shared.engine.state;
@@ -201,6 +208,9 @@ fn show_ready(agent: &Rc<Agent>) {
 /// # Errors
 /// The engine does not say which containers there are.
 async fn settle(agent: &Rc<Agent>) -> Result<(), EngineError> {
+    if agent.shared.borrow().state.is_some() {
+        return Ok(()); // nothing that is written would last
+    }
     let labelled = !agent.engine.instances().await?.is_empty();
     let known = match agent.store.instance().await {
         Ok(known) => known,

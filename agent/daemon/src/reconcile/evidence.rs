@@ -28,9 +28,7 @@ pub fn keep_up(
             evidence.stopped = None;
         }
     }
-    if let Some(g) = evidence.was_down
-        && container(g).is_none_or(Container::is_up)
-    {
+    if evidence.was_down.is_some_and(|g| container(g).is_none_or(Container::is_up)) {
         evidence.was_down = None;
     }
     let is_there = |id: &String| containers.iter().any(|c| c.id == *id);

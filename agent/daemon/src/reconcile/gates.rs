@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::net::{AddressFamily, SocketType, bind, socket, sockopt};
-use titania_core::definition::{Port, Protocol};
+use titania_core::definition::{Definition, Port, Protocol};
 use titania_core::names::AppName;
 use titania_core::outcome::Trigger;
 use titania_core::reason::{Class, Code, Reason};
@@ -74,7 +74,8 @@ pub async fn first_shut(agent: &Agent, app: &App, world: &World) -> Option<Gate>
     if runs && let Some(gate) = not_now(agent, app, world, intent).await {
         return Some(gate);
     }
-    if let Some(gate) = dependencies(agent, &intent.spec.definition.after) {
+    let after = today(app, intent, |definition| definition.after.clone());
+    if let Some(gate) = dependencies(agent, &after) {
         return Some(gate);
     }
     if let Some(gate) = disk(agent, app, intent).await {
@@ -90,11 +91,19 @@ pub async fn first_shut(agent: &Agent, app: &App, world: &World) -> Option<Gate>
     })
 }
 
+/// What today's definition says of the way there, which makes no other container: else that of the intent.
+fn today<T>(app: &App, intent: &Intent, of: impl Fn(&Definition) -> T) -> T {
+    match &app.memory.borrow().definition {
+        Some(force) => of(&force.definition),
+        None => of(&intent.spec.definition),
+    }
+}
+
 /// Window, hold and the app's own lock: what holds back the stop of a running app.
 async fn not_now(agent: &Agent, app: &App, world: &World, intent: &Intent) -> Option<Gate> {
     let is_asked_for = intent.trigger == Trigger::Operator;
-    let update = &intent.spec.definition.update;
-    if let Some(window) = update.window.filter(|_| !is_asked_for) {
+    let window = today(app, intent, |definition| definition.update.window);
+    if let Some(window) = window.filter(|_| !is_asked_for) {
         if !clock::is_synced() {
             let message = "the clock is not set yet, and update.window needs it";
             return Some(shut(

@@ -113,6 +113,7 @@ pub fn of_change(app: &AppName, old: &Record, new: &Record, change: &Change) -> 
         | Change::Resolve(_)
         | Change::Boots { .. }
         | Change::Verdict(_)
+        | Change::Moved
         | Change::Proven => {}
     }
     told.extend(of_quarantine(app, old, new));

@@ -11,9 +11,10 @@ use titania_core::names::Generation;
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::status::{
     Agent as AgentStatus, AppState, AppStatus, Disk, EngineState, HealthState, Snapshot,
-    SnapshotKind, Status,
+    SnapshotKind, Status, WaitingFor,
 };
 use titania_core::time::Timestamp;
+use titania_core::world::World;
 
 use super::agent::Agent;
 use super::app::{App, CRASH_LOOP_EXITS, CRASH_LOOP_SPAN, Memory};
@@ -107,7 +108,7 @@ fn part(agent: &Agent, app: &App, memory: &Memory) -> Option<AppStatus> {
         app: &app.name,
         world,
         decision,
-        is_engine_away: !agent.is_engine_ready(),
+        is_engine_away: is_engine_away(agent, world),
         file: memory.file.as_deref(),
         hash: force.map_or_else(|| last_hash(memory), |force| force.hash),
         error: memory.file_error.as_ref(),
@@ -122,6 +123,15 @@ fn part(agent: &Agent, app: &App, memory: &Memory) -> Option<AppStatus> {
         gate_opens: memory.gate_opens,
         before: memory.status.as_ref(),
     }))
+}
+
+/// Whether the world was seen without the engine. What it says by now counts for the next world.
+fn is_engine_away(agent: &Agent, world: &World) -> bool {
+    match &world.barrier {
+        Some((_, WaitingFor::Engine)) => true,
+        Some(_) => !agent.is_engine_ready(),
+        None => false,
+    }
 }
 
 fn generation(seen: &Seen) -> Option<Generation> {

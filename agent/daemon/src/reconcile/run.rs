@@ -66,6 +66,7 @@ pub async fn run(setup: Setup<'_>) -> io::Result<Ended> {
             in_force.unusable.clone().or_else(|| state.durability().reason(clock::wall()));
         shared.problems = problems(&agent);
     }
+    let is_usable = in_force.unusable.is_none();
     let listener =
         control::listen(Path::new(&settings.paths.socket), GROUP).map_err(io::Error::other)?;
     let (commands, heard) = mpsc::channel(control::COMMANDS_MAX);
@@ -78,7 +79,7 @@ pub async fn run(setup: Setup<'_>) -> io::Result<Ended> {
     tasks.spawn_local(requests::keep(Rc::clone(&agent), heard));
     tasks.spawn_local(publish::keep(Rc::clone(&agent)));
     tasks.spawn_local(probe_news(Rc::clone(&agent), probes_news));
-    if agent.shared.borrow().state.is_none() {
+    if is_usable {
         tasks.spawn_local(polls::keep(Rc::clone(&agent)));
         tasks.spawn_local(contact::keep(Rc::clone(&agent), Userland::look()));
     }

@@ -6,30 +6,12 @@
 use titania_core::definition::Shape;
 use titania_core::platform::Platform;
 
-use crate::engine::ImageFacts;
+use crate::engine::{ImageFacts, Lies};
 
 /// Where commands are looked for when the environment says nothing (runc, Docker: `DefaultPathEnv`).
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Links followed until a path is given up.
 const LINKS_MAX: usize = 8;
-
-/// What lies at a path of an image; the last part is not followed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lies {
-    /// Nothing.
-    Nothing,
-    /// A file of so many bytes, with these rights.
-    File {
-        /// Its size.
-        bytes: u64,
-        /// Its mode.
-        mode: u32,
-    },
-    /// A link to there.
-    Link(String),
-    /// Something else.
-    Other,
-}
 
 /// What became of the search for an entry point.
 #[derive(Clone, Debug, PartialEq, Eq)]

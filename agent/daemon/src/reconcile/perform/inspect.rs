@@ -13,16 +13,12 @@ use super::super::candidate;
 use super::super::fault::Fault;
 use super::super::users::{self, Chosen, ImageUsers, UserFault};
 use super::Act;
-use super::image::{self, Entry, Lies};
+use super::image::{self, Entry};
 use crate::board::clock;
 use crate::engine::{EngineError, ImageFacts, Throwaway};
 
 /// Largest `/etc/passwd` or `/etc/group` of an image, in bytes: ten thousand users.
 const USERS_BYTES_MAX: usize = 1024 * 1024;
-/// Bytes of an archive that are read to tell what lies at a path: heads of tar with long names.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// Bytes that an archive of one path may have in all; it is dropped after its head.
-const ARCHIVE_BYTES_MAX: u64 = u64::MAX / 2;
 
 /// What of an image is needed to choose its user.
 #[derive(Default)]
@@ -78,7 +74,7 @@ impl Act<'_> {
         spec: &Spec,
     ) -> Result<UserFiles, Fault> {
         let shape = &spec.definition.shape;
-        let entry = image::find(shape, image, async |path: &str| lies(probe, path).await).await?;
+        let entry = image::find(shape, image, async |path: &str| probe.look(path).await).await?;
         judge_entry(&entry)?;
         let asks_image = matches!(shape.user, UserRule::Image | UserRule::Auto);
         if !asks_image {
@@ -173,40 +169,6 @@ fn judge_entry(entry: &Entry) -> Result<(), Fault> {
     let hint =
         "a corrected release is taken by itself; or set entrypoint or command in the definition";
     Err(Fault::new(Code::NotRunnable, Class::Release, message, hint))
-}
-
-/// What lies at one path of the image, by the head of its archive.
-async fn lies(probe: &Throwaway, path: &str) -> Result<Lies, EngineError> {
-    let Some(mut archive) = probe.archive(path, ARCHIVE_BYTES_MAX).await? else {
-        return Ok(Lies::Nothing);
-    };
-    let mut head = Vec::new();
-    while head.len() < HEAD_BYTES_MAX {
-        let Some(chunk) = archive.chunk().await? else {
-            break;
-        };
-        head.extend_from_slice(&chunk);
-        if let Some(lies) = read_head(&head) {
-            return Ok(lies);
-        }
-    }
-    Ok(Lies::Other) // not to be read: no proof of anything
-}
-
-/// What the first entry of a tar is; null when its head is not whole yet. Never panics, whatever the bytes.
-fn read_head(bytes: &[u8]) -> Option<Lies> {
-    let mut archive = tar::Archive::new(bytes);
-    let entry = archive.entries().ok()?.next()?.ok()?;
-    let header = entry.header();
-    let kind = header.entry_type();
-    if kind.is_symlink() {
-        let target = entry.link_name_bytes()?;
-        return Some(Lies::Link(String::from_utf8_lossy(&target).into_owned()));
-    }
-    if !kind.is_file() {
-        return Some(Lies::Other); // a hard link's own size is none
-    }
-    Some(Lies::File { bytes: header.size().ok()?, mode: header.mode().ok()? })
 }
 
 /// A small text of the image; null where there is none that can be read.

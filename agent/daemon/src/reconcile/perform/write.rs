@@ -133,6 +133,7 @@ fn follow(memory: &mut Memory, world: &World, change: &Change, old: &Record) {
         | Change::Verdict(_)
         | Change::Proven
         | Change::Rebuild(_)
+        | Change::Moved
         | Change::Hold(_) => {}
     }
 }
