@@ -34,6 +34,8 @@ pub struct Settings {
     pub broker_persists: bool,
     /// The agent has no broker in its settings, and none is started.
     pub no_broker: bool,
+    /// The registry answers nobody but [`crate::LOGIN`].
+    pub registry_login: bool,
 }
 
 /// A started board. It is bound to the thread that made it.
@@ -61,7 +63,7 @@ impl Board {
         let board = Self {
             agent: Agent::new(&folder, Document::default()),
             broker: Broker::new(&folder, settings.broker_persists),
-            registry: Registry::new(&folder),
+            registry: Registry::new(&folder, settings.registry_login),
             engine: Engine::new(&folder, settings.engine_arguments),
             folder,
             namespace,
