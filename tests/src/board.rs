@@ -38,6 +38,8 @@ pub struct Settings {
     /// Registry and broker listen with TLS besides, at [`Registry::secured_host`] and
     /// [`Broker::secured_url`].
     pub tls: bool,
+    /// The registry answers nobody but [`crate::LOGIN`].
+    pub registry_login: bool,
 }
 
 /// A started board. It is bound to the thread that made it.
@@ -66,7 +68,7 @@ impl Board {
         let board = Self {
             agent: Agent::new(&folder, Document::default()),
             broker: Broker::new(&folder, settings.broker_persists),
-            registry: Registry::new(&folder),
+            registry: Registry::new(&folder, settings.registry_login),
             engine: Engine::new(&folder, settings.engine_arguments),
             certificates: settings.tls.then(|| Certificates::make(&folder)),
             folder,

@@ -50,7 +50,7 @@ pub use http::{Place, Response, ask, ask_within};
 pub use image::{Compression, Dialect, Image, digest};
 pub use kept::Kept;
 pub use process::{Process, run};
-pub use registry::{Entry, Pushed, Registry};
+pub use registry::{Entry, LOGIN, Pushed, Registry};
 pub use toml_text::Document;
 pub use tree::Tree;
 pub use wait::{Seen, wait_until};

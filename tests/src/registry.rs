@@ -18,6 +18,12 @@ use std::time::Duration;
 const PORT: u16 = 5000;
 /// Its port for TLS.
 const SECURED_PORT: u16 = 5443;
+/// User and password of a registry that wants a login.
+pub const LOGIN: (&str, &str) = ("reader", "secret");
+/// The same as the registry keeps it: bcrypt.
+const LOGIN_FILE: &str = "reader:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n";
+/// The same as a client sends it (RFC 7617).
+const LOGIN_HEADER: &str = "Basic cmVhZGVyOnNlY3JldA==";
 /// Time to start or stop.
 const TURN_TIME: Duration = Duration::from_secs(20);
 
@@ -29,6 +35,7 @@ const ACCEPT: &str = "application/vnd.docker.distribution.manifest.v2+json, \
 /// The server; see [`Registry::push`].
 pub struct Registry {
     folder: PathBuf,
+    wants_login: bool,
     process: RefCell<Option<Process>>,
     secured: RefCell<Option<Process>>,
 }
@@ -71,10 +78,10 @@ pub enum Entry<'a> {
 }
 
 impl Registry {
-    pub(crate) fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path, wants_login: bool) -> Self {
         let folder = folder.join("registry");
         std::fs::create_dir_all(&folder).expect("a folder for the registry");
-        Self { folder, process: RefCell::new(None), secured: RefCell::new(None) }
+        Self { folder, wants_login, process: RefCell::new(None), secured: RefCell::new(None) }
     }
 
     /// Host and port, as in a reference.
@@ -93,12 +100,18 @@ impl Registry {
 
     fn serve(&self, config: &str, address: &str, more: &str) -> Process {
         let config = self.folder.join(config);
-        let text = format!(
+        let mut text = format!(
             "version: 0.1\nlog:\n  level: warn\n  accesslog:\n    disabled: false\n\
              storage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\n\
              http:\n  addr: {address}\n{more}",
             self.folder.join("storage").display(),
         );
+        if self.wants_login {
+            let file = self.folder.join("htpasswd");
+            std::fs::write(&file, LOGIN_FILE).expect("the registry's users can be written");
+            text += "auth:\n  htpasswd:\n    realm: tests\n";
+            text += &format!("    path: {}\n", file.display());
+        }
         std::fs::write(&config, text).expect("the registry's config can be written");
         let arguments = ["serve".to_owned(), config.to_string_lossy().into_owned()];
         let log = self.folder.join("log");
@@ -158,7 +171,11 @@ impl Registry {
 
     /// Asks the distribution API anything.
     pub fn api(&self, method: &str, target: &str, kind: &str, body: &[u8]) -> Response {
-        ask(Self::place(), method, target, &[("Content-Type", kind), ("Accept", ACCEPT)], body)
+        let mut headers = vec![("Content-Type", kind), ("Accept", ACCEPT)];
+        if self.wants_login {
+            headers.push(("Authorization", LOGIN_HEADER));
+        }
+        ask(Self::place(), method, target, &headers, body)
             .unwrap_or_else(|error| panic!("registry: {method} {target}: {error}"))
     }
 
