@@ -94,11 +94,13 @@ async fn listen(agent: &Rc<Agent>, mut events: crate::engine::Events) -> EngineE
             },
             () = agent.recheck.notified() => {
                 if let Err(error) = check(agent).await {
+                    lost(agent, &error);
                     return error;
                 }
             }
             _ = safety.tick() => {
                 if let Err(error) = check(agent).await {
+                    lost(agent, &error);
                     return error;
                 }
                 agent.all_stale();
