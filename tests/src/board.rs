@@ -3,6 +3,7 @@
 use crate::agent::Agent;
 use crate::app::App;
 use crate::broker::{Broker, Listener};
+use crate::certificates::Certificates;
 use crate::definition::Definition;
 use crate::engine::Engine;
 use crate::namespace::{self, Namespace};
@@ -34,6 +35,9 @@ pub struct Settings {
     pub broker_persists: bool,
     /// The agent has no broker in its settings, and none is started.
     pub no_broker: bool,
+    /// Registry and broker listen with TLS besides, at [`Registry::secured_host`] and
+    /// [`Broker::secured_url`].
+    pub tls: bool,
     /// The registry answers nobody but [`crate::LOGIN`].
     pub registry_login: bool,
 }
@@ -44,6 +48,7 @@ pub struct Board {
     broker: Broker,
     registry: Registry,
     engine: Engine,
+    certificates: Option<Certificates>,
     folder: PathBuf,
     namespace: Namespace,
 }
@@ -65,6 +70,7 @@ impl Board {
             broker: Broker::new(&folder, settings.broker_persists),
             registry: Registry::new(&folder, settings.registry_login),
             engine: Engine::new(&folder, settings.engine_arguments),
+            certificates: settings.tls.then(|| Certificates::make(&folder)),
             folder,
             namespace,
         };
@@ -75,6 +81,10 @@ impl Board {
             }
         });
         board.registry.start();
+        if let Some(certificates) = &board.certificates {
+            board.registry.start_secured(certificates);
+            board.broker.secure(certificates);
+        }
         if !settings.no_broker {
             board.broker.start();
         }
@@ -128,6 +138,11 @@ impl Board {
     /// The broker.
     pub fn broker(&self) -> &Broker {
         &self.broker
+    }
+
+    /// The certificates; None on a board without TLS.
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
     }
 
     /// A topic below the board's own prefix.

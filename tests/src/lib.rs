@@ -19,6 +19,7 @@ mod app;
 mod binaries;
 mod board;
 mod broker;
+mod certificates;
 mod container;
 mod definition;
 mod engine;
@@ -37,8 +38,10 @@ mod wait;
 
 pub use agent::{Agent, Said};
 pub use app::App;
+pub use binaries::use_release;
 pub use board::{Board, Settings};
 pub use broker::{Broker, Listener, Message};
+pub use certificates::Certificates;
 pub use container::Container;
 pub use definition::Definition;
 pub use engine::Engine;

@@ -12,6 +12,7 @@ mod p1_everything_killed;
 mod p1_faults;
 mod p1_first_install;
 mod p1_hand;
+mod p1_network;
 mod p1_record;
 mod p1_registry_down;
 mod p1_two_apps;

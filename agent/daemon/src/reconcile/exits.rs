@@ -5,7 +5,7 @@
 //! Trusts nothing that inspect says of an end: after a crash of the engine an exit code means nothing.
 //! Pure: events in, answers out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use titania_core::names::BootId;
 use titania_core::reason::Code;
@@ -51,6 +51,9 @@ pub struct Exits {
     watched: BTreeMap<String, Watch>,
     /// Containers that somebody else stopped or removed, also before a stream began.
     foreign: BTreeMap<String, ()>,
+    /// Containers that this run stops or removes though their start was not seen: the end of such a one stays unseen,
+    /// but it is nobody else's doing.
+    unwatched: BTreeSet<String>,
 }
 
 impl Exits {
@@ -64,6 +67,7 @@ impl Exits {
         self.connected = false;
         self.watched.clear();
         self.foreign.clear();
+        self.unwatched.clear();
     }
 
     /// A start is about to be asked for. Returns what was known before, for [`Exits::refused`].
@@ -77,6 +81,7 @@ impl Exits {
     /// A start was seen.
     pub fn started(&mut self, id: &str) {
         self.foreign.remove(id);
+        self.unwatched.remove(id);
         if self.connected {
             self.watched.insert(id.to_string(), Watch::default());
         }
@@ -84,8 +89,11 @@ impl Exits {
 
     /// This run is about to stop or remove it.
     pub fn own_stop(&mut self, id: &str) {
-        if let Some(watch) = self.watched.get_mut(id) {
-            watch.own_stop = true;
+        match self.watched.get_mut(id) {
+            Some(watch) => watch.own_stop = true,
+            None => {
+                self.unwatched.insert(id.to_string());
+            }
         }
     }
 
@@ -112,6 +120,7 @@ impl Exits {
         match self.watched.get_mut(id) {
             Some(watch) if watch.own_stop => false,
             Some(watch) => !std::mem::replace(&mut watch.foreign, true),
+            None if self.unwatched.contains(id) => false,
             None => self.foreign.insert(id.to_string(), ()).is_none(),
         }
     }
@@ -134,7 +143,8 @@ impl Exits {
     pub fn destroyed(&mut self, id: &str) -> bool {
         let watch = self.watched.remove(id).unwrap_or_default();
         let was_told = self.foreign.remove(id).is_some() || watch.foreign;
-        !watch.own_stop && !was_told
+        let is_own = self.unwatched.remove(id) || watch.own_stop;
+        !is_own && !was_told
     }
 
     /// Whether its `die` must still come: the stream is unbroken since its start, and told of no end yet.
@@ -172,12 +182,15 @@ impl Exits {
     /// Whether somebody, the agent or a person, asked for its end.
     pub fn was_asked_for(&self, id: &str) -> bool {
         self.watched.get(id).is_some_and(|watch| watch.own_stop || watch.foreign)
+            || self.unwatched.contains(id)
+            || self.foreign.contains_key(id)
     }
 
     /// Forgets all containers but these.
     pub fn keep(&mut self, alive: impl Fn(&str) -> bool) {
         self.watched.retain(|id, _| alive(id));
         self.foreign.retain(|id, ()| alive(id));
+        self.unwatched.retain(|id| alive(id));
     }
 }
 

@@ -4,7 +4,7 @@
 //! fleet does not ask in step; an operator's question is asked at once, except within a `Retry-After`.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
 use super::agent::Agent;
-use super::app::{App, InForce};
+use super::app::{App, InForce, Memory};
 use super::candidate::{self, Measure};
 use super::perform::repository;
 use crate::board::clock;
@@ -40,6 +40,8 @@ pub struct Polls {
     all: RefCell<BTreeMap<String, Poll>>,
     round: Cell<u64>,
     wake: Notify,
+    /// Hosts that are being asked: one that does not answer holds up no other.
+    busy: RefCell<BTreeSet<String>>,
 }
 
 /// One question: a reference and its track.
@@ -130,7 +132,9 @@ impl Polls {
                 && matches!(poll.answer, Some(Ok(_)))
                 && poll.waiting.is_empty())
         };
-        all.values().filter(is_open).map(|poll| poll.next).min()
+        let busy = self.busy.borrow();
+        let is_free = |poll: &&Poll| !busy.contains(&poll.reference.repository.host);
+        all.values().filter(is_open).filter(is_free).map(|poll| poll.next).min()
     }
 
     fn due(&self, now: Moment) -> BTreeMap<String, Vec<(String, Reference, Track)>> {
@@ -142,12 +146,15 @@ impl Polls {
                 hosts.entry(poll.reference.repository.host.clone()).or_default().push(question);
             }
         }
+        let busy = self.busy.borrow();
+        hosts.retain(|host, _| !busy.contains(host));
         hosts
     }
 }
 
 /// Polls for ever.
 pub async fn keep(agent: Rc<Agent>) {
+    let mut asked = JoinSet::new();
     loop {
         let until = soonest(&agent);
         let asleep = async {
@@ -162,9 +169,22 @@ pub async fn keep(agent: Rc<Agent>) {
         tokio::select! {
             () = agent.polls.wake.notified() => {}
             () = asleep => {}
+            Some(host) = asked.join_next() => {
+                let mut busy = agent.polls.busy.borrow_mut();
+                match host {
+                    Ok(host) => {
+                        busy.remove::<String>(&host);
+                    }
+                    Err(_) => busy.clear(),
+                }
+                drop(busy);
+                if asked.is_empty() {
+                    agent.registries.borrow().rest();
+                }
+            }
         }
         grown_up(&agent);
-        round(&agent).await;
+        round(&agent, &mut asked);
     }
 }
 
@@ -186,24 +206,23 @@ fn grown_up(agent: &Rc<Agent>) {
 }
 
 /// Asks all that is due, hosts side by side.
-async fn round(agent: &Rc<Agent>) {
+fn round(agent: &Rc<Agent>, asked: &mut JoinSet<String>) {
     let due = agent.polls.due(clock::moment());
     if due.is_empty() || agent.shared.borrow().platform.is_none() {
         return;
     }
     let number = agent.polls.round.get() + 1;
     agent.polls.round.set(number);
-    let mut hosts = JoinSet::new();
-    for questions in due.into_values() {
+    for (host, questions) in due {
+        agent.polls.busy.borrow_mut().insert(host.clone());
         let agent = Rc::clone(agent);
-        hosts.spawn_local(async move {
+        asked.spawn_local(async move {
             for (key, reference, track) in questions {
                 ask(&agent, &key, &reference, &track, Round(number)).await;
             }
+            host
         });
     }
-    while hosts.join_next().await.is_some() {}
-    agent.registries.borrow().rest();
 }
 
 async fn ask(agent: &Rc<Agent>, key: &str, reference: &Reference, track: &Track, round: Round) {
@@ -275,6 +294,7 @@ pub fn judge_again(agent: &Rc<Agent>, app: &Rc<App>) {
 /// What an answer is for one app.
 fn judge(agent: &Rc<Agent>, app: &Rc<App>, answer: &Answer) {
     let before = app.memory.borrow().candidate.clone();
+    let is_due;
     {
         let memory = &mut *app.memory.borrow_mut();
         let Some(force) = memory.definition.clone() else {
@@ -282,6 +302,7 @@ fn judge(agent: &Rc<Agent>, app: &Rc<App>, answer: &Answer) {
         };
         memory.warnings.retain(|code, _| !is_of_registry(*code));
         memory.young_until = None;
+        is_due = answer.is_ok() && has_answered(memory);
         let at = clock::wall();
         let current = memory.record.current.as_ref();
         let by = Measure { definition: &force.definition, hash: force.hash, current, at };
@@ -302,10 +323,22 @@ fn judge(agent: &Rc<Agent>, app: &Rc<App>, answer: &Answer) {
             Err(failure) => memory.candidate = Candidate::Unreachable(failure.error.reason(at)),
         }
     }
-    if app.memory.borrow().candidate != before {
+    if is_due || app.memory.borrow().candidate != before {
         agent.polls.wake.notify_one();
         app.wake.notify_one();
     }
+}
+
+/// The registry answers again: what it did not answer to is asked anew at the next look.
+fn has_answered(memory: &mut Memory) -> bool {
+    let now = clock::moment();
+    let is_silent = |code| matches!(code, Code::RegistryUnreachable | Code::RegistryDenied);
+    let mut is_due = false;
+    for failure in memory.evidence.failed.iter_mut().filter(|f| is_silent(f.reason.code)) {
+        failure.retry_at = now;
+        is_due = true;
+    }
+    is_due
 }
 
 fn is_of_registry(code: Code) -> bool {
@@ -358,20 +391,4 @@ pub async fn layers(agent: &Rc<Agent>, release: &Release) -> Result<Vec<Digest>,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn polls_of_a_fleet_are_spread_by_the_board_s_id_and_never_nearer_than_a_minute() {
-        let poll = Millis::seconds(900);
-        let spans: Vec<u64> = (0..50).map(|n| spread(poll, &format!("board-{n}")).0).collect();
-        assert!(spans.iter().all(|span| (720_000..=1_080_000).contains(span)), "{spans:?}");
-        let (least, most) = (spans.iter().min(), spans.iter().max());
-        assert!(most.zip(least).is_some_and(|(most, least)| most - least > 100_000), "{spans:?}");
-        assert_eq!(spread(poll, "a"), spread(poll, "a"));
-        assert_eq!(
-            spread(Millis::seconds(60), "a").0.max(60_000),
-            spread(Millis::seconds(60), "a").0
-        );
-    }
-}
+mod tests;

@@ -178,7 +178,7 @@ async fn probe_news(agent: Rc<Agent>, mut news: mpsc::UnboundedReceiver<AppName>
     while let Some(name) = news.recv().await {
         if let Some(app) = agent.app(&name) {
             publish::app(&agent, &app);
-            app.wake.notify_one();
+            app.is_stale(); // it may be dead though the engine told nothing (containerd crashed), or have moved
         }
     }
 }

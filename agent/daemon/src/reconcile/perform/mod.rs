@@ -200,5 +200,6 @@ fn change_word(change: &Change) -> &'static str {
         Change::Retry => "retry",
         Change::GoBack(..) => "go back",
         Change::Hold(_) => "hold",
+        Change::Moved => "moved",
     }
 }
