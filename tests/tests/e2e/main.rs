@@ -8,6 +8,7 @@ mod harness_itself;
 mod p10_hostile;
 mod p1_agent_killed;
 mod p1_engine;
+mod p1_everything_killed;
 mod p1_faults;
 mod p1_first_install;
 mod p1_hand;

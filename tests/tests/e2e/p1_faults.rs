@@ -13,7 +13,8 @@ const SMALL_BYTES: u64 = 64 * 1024 * 1024;
 fn p1_engine_that_hangs_in_mid_update_is_waited_for_and_the_update_goes_on() {
     let board = Board::start();
     let lingering = start::image("1.0.0").behaviour("slow-stop 1500");
-    let wallet = start::installed_as(&board, &lingering, start::definition(&board));
+    let definition = start::definition(&board).set("stop", json!({"grace": "2s"}));
+    let wallet = start::installed_as(&board, &lingering, definition);
     start::push(&board, &start::image("2.0.0"));
     wallet.update();
     wallet.wait_step("stop");

@@ -28,7 +28,9 @@ fn p5_release_behind_a_login_is_taken_with_the_right_password_alone() {
     assert!(status["container"].is_null());
     std::fs::write(&secret, format!("{password}\n")).unwrap();
     board.agent().reload();
-    wallet.update();
+    wait_until(SOON, "the other password to be in force", || {
+        board.agent().ctl(&["update", "wallet"]).code == 0
+    });
     wallet.wait_version("1.0.0");
     let heads = || board.registry().heads("wallet", "stable");
     let before = heads();

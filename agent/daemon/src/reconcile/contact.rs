@@ -101,6 +101,7 @@ async fn listen(agent: &Rc<Agent>, mut events: crate::engine::Events) -> EngineE
             },
             () = agent.recheck.notified() => {
                 if let Err(error) = check(agent).await {
+                    lost(agent, &error);
                     return error;
                 }
             }
@@ -112,6 +113,7 @@ async fn listen(agent: &Rc<Agent>, mut events: crate::engine::Events) -> EngineE
             }
             _ = safety.tick() => {
                 if let Err(error) = check(agent).await {
+                    lost(agent, &error);
                     return error;
                 }
                 agent.all_stale();
