@@ -157,10 +157,7 @@ impl Throwaway {
         let words = format!("look at {path} in {}", short(&self.id));
         let call = Call {
             method: Method::HEAD,
-            ..Call::get(
-                &words,
-                format!("/containers/{}/archive?path={}", self.id, encode(path)),
-            )
+            ..Call::get(&words, format!("/containers/{}/archive?path={}", self.id, encode(path)))
         };
         let answer = self.engine.wire().ask(call).await?;
         match (answer.status, answer.path_stat) {

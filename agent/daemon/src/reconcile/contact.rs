@@ -123,7 +123,9 @@ fn lost(agent: &Rc<Agent>, error: &EngineError) {
     if state == EngineState::Away && reason.code != Code::EngineAway {
         // Whatever it was that broke: it does not answer.
         reason.code = Code::EngineAway;
-        reason.hint = "see whether the engine's service runs, and what holds it up: systemctl status docker".to_owned();
+        reason.hint =
+            "see whether the engine's service runs, and what holds it up: systemctl status docker"
+                .to_owned();
     }
     let was_ready = {
         let mut shared = agent.shared.borrow_mut();
