@@ -7,12 +7,13 @@ CARGO ?= cargo
 E2E_THREADS ?= 3
 
 .NOTPARALLEL:
-.PHONY: help setup build demo test check unit e2e
+.PHONY: help setup build demo bench test check unit e2e
 
 help:
 	@echo 'make demo    an app is installed, updated, and a bad release undone, before your eyes'
 	@echo 'make test    formatting, lints, unit tests, exploration, end-to-end cases'
 	@echo 'make build   agentd and agentctl for this machine, in target/release'
+	@echo 'make bench   the budgets, measured; more with BENCH="--long --rounds 30"'
 	@echo 'parts of test: make check, make unit, make e2e'
 
 setup:
@@ -23,6 +24,9 @@ build:
 
 demo: setup
 	@$(CARGO) run -p titania-tests --bin demo
+
+bench: setup
+	@$(CARGO) run -p titania-bench -- $(BENCH)
 
 test: setup check unit e2e
 

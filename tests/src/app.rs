@@ -224,18 +224,15 @@ impl<'b> App<'b> {
         self.wait(&format!("to be at step {step}"), |app| app["update"]["step"] == step)
     }
 
-    /// SIGKILL for the agent as soon as an update of this app is seen at `step`; looks without a
-    /// pause, since some steps are short. Returns whether it was hit: an update that ended first
-    /// was not.
+    /// Returns as soon as an update of this app is seen at `step`; looks without a pause, since some
+    /// steps are short. False: the update ended first.
     #[track_caller]
-    pub fn kill_agent_at(&self, step: &str) -> bool {
-        let agent = self.board.agent();
+    pub fn is_caught_at(&self, step: &str) -> bool {
         let last_before = self.status()["last"]["id"].clone();
         let begun = Instant::now();
         loop {
             let status = self.status();
             if status["update"]["step"] == step {
-                agent.kill();
                 return true;
             }
             if !status.is_null() && status["last"]["id"] != last_before {
@@ -244,5 +241,16 @@ impl<'b> App<'b> {
             let passed = begun.elapsed();
             assert!(passed < SOON, "{}: no update in {passed:?}", self.name);
         }
+    }
+
+    /// SIGKILL for the agent as soon as an update of this app is seen at `step`. Returns whether it
+    /// was hit, see [`App::is_caught_at`].
+    #[track_caller]
+    pub fn kill_agent_at(&self, step: &str) -> bool {
+        let is_caught = self.is_caught_at(step);
+        if is_caught {
+            self.board.agent().kill();
+        }
+        is_caught
     }
 }

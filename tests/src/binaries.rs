@@ -17,14 +17,27 @@ pub fn agentctl() -> PathBuf {
     product().join("agentctl")
 }
 
-/// Folder of both: `TITANIA_BIN_DIR`, else the target folder that this test was built into.
+/// Folder of both.
+static PRODUCT: OnceLock<PathBuf> = OnceLock::new();
+
+/// `TITANIA_BIN_DIR`, else the target folder that this test was built into.
 fn product() -> &'static PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| match std::env::var_os("TITANIA_BIN_DIR") {
+    product_of("debug", &[])
+}
+
+/// Boards that are started after this run the product as it is shipped, built when it is not up to
+/// date. Returns the folder of its binaries.
+pub fn use_release() -> PathBuf {
+    product_of("release", &["--release"]).clone()
+}
+
+fn product_of(profile: &str, flags: &[&str]) -> &'static PathBuf {
+    PRODUCT.get_or_init(|| match std::env::var_os("TITANIA_BIN_DIR") {
         Some(folder) => PathBuf::from(folder),
         None => {
-            build(&["-p", "titania-agentd", "-p", "titania-agentctl", "--bins"]);
-            target().join("debug")
+            let parts = ["-p", "titania-agentd", "-p", "titania-agentctl", "--bins"];
+            build(&[&parts[..], flags].concat());
+            target().join(profile)
         }
     })
 }

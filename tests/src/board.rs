@@ -3,6 +3,7 @@
 use crate::agent::Agent;
 use crate::app::App;
 use crate::broker::{Broker, Listener};
+use crate::certificates::Certificates;
 use crate::definition::Definition;
 use crate::engine::Engine;
 use crate::namespace::{self, Namespace};
@@ -34,6 +35,11 @@ pub struct Settings {
     pub broker_persists: bool,
     /// The agent has no broker in its settings, and none is started.
     pub no_broker: bool,
+    /// Registry and broker listen with TLS besides, at [`Registry::secured_host`] and
+    /// [`Broker::secured_url`].
+    pub tls: bool,
+    /// The registry answers nobody but [`crate::LOGIN`].
+    pub registry_login: bool,
 }
 
 /// A started board. It is bound to the thread that made it.
@@ -42,6 +48,7 @@ pub struct Board {
     broker: Broker,
     registry: Registry,
     engine: Engine,
+    certificates: Option<Certificates>,
     folder: PathBuf,
     namespace: Namespace,
 }
@@ -61,8 +68,9 @@ impl Board {
         let board = Self {
             agent: Agent::new(&folder, Document::default()),
             broker: Broker::new(&folder, settings.broker_persists),
-            registry: Registry::new(&folder),
+            registry: Registry::new(&folder, settings.registry_login),
             engine: Engine::new(&folder, settings.engine_arguments),
+            certificates: settings.tls.then(|| Certificates::make(&folder)),
             folder,
             namespace,
         };
@@ -73,6 +81,10 @@ impl Board {
             }
         });
         board.registry.start();
+        if let Some(certificates) = &board.certificates {
+            board.registry.start_secured(certificates);
+            board.broker.secure(certificates);
+        }
         if !settings.no_broker {
             board.broker.start();
         }
@@ -126,6 +138,11 @@ impl Board {
     /// The broker.
     pub fn broker(&self) -> &Broker {
         &self.broker
+    }
+
+    /// The certificates; None on a board without TLS.
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
     }
 
     /// A topic below the board's own prefix.

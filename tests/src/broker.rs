@@ -1,10 +1,12 @@
 //! A broker of the board's own, and a real client that listens: Debian's mosquitto and
 //! mosquitto_sub.
 
+use crate::certificates::Certificates;
 use crate::process::{Process, find, run};
 use crate::wait::wait_until;
 use serde_json::Value;
 use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +14,8 @@ use std::time::Duration;
 
 /// Its port: the network is the board's own, so it is always free.
 const PORT: u16 = 1883;
+/// Its port for TLS.
+const SECURED_PORT: u16 = 8883;
 /// Time to start or stop.
 const TURN_TIME: Duration = Duration::from_secs(20);
 /// Seconds that a look for a retained message waits for it.
@@ -23,6 +27,8 @@ const ALWAYS_THERE: &str = "$SYS/broker/version";
 pub struct Broker {
     folder: PathBuf,
     is_persistent: bool,
+    /// Further lines of its configuration.
+    secured: RefCell<String>,
     process: RefCell<Option<Process>>,
     listeners: AtomicUsize,
 }
@@ -51,7 +57,13 @@ impl Broker {
     pub(crate) fn new(folder: &Path, is_persistent: bool) -> Self {
         let folder = folder.join("broker");
         std::fs::create_dir_all(&folder).expect("a folder for the broker");
-        Self { folder, is_persistent, process: RefCell::new(None), listeners: AtomicUsize::new(0) }
+        Self {
+            folder,
+            is_persistent,
+            secured: RefCell::default(),
+            process: RefCell::new(None),
+            listeners: AtomicUsize::new(0),
+        }
     }
 
     /// As in the agent's settings.
@@ -59,15 +71,30 @@ impl Broker {
         format!("mqtt://127.0.0.1:{PORT}")
     }
 
+    /// As in the settings of an agent that speaks TLS.
+    pub fn secured_url(&self) -> String {
+        format!("mqtts://127.0.0.1:{SECURED_PORT}")
+    }
+
+    /// It listens with TLS besides, from its next start on.
+    pub(crate) fn secure(&self, certificates: &Certificates) {
+        *self.secured.borrow_mut() = format!(
+            "listener {SECURED_PORT} 127.0.0.1\nallow_anonymous true\ncertfile {}\nkeyfile {}\n",
+            certificates.certificate().display(),
+            certificates.key().display(),
+        );
+    }
+
     /// Starts it and waits until it accepts connections.
     pub fn start(&self) {
         let config = self.folder.join("mosquitto.conf");
         let place = self.folder.display();
-        let text = format!(
+        let mut text = format!(
             "listener {PORT} 127.0.0.1\nallow_anonymous true\nuser root\n\
              persistence {}\npersistence_location {place}/\nlog_type all\n",
             self.is_persistent,
         );
+        let _ = write!(text, "{}", self.secured.borrow());
         std::fs::write(&config, text).expect("the broker's config can be written");
         let arguments = ["-c".to_owned(), config.to_string_lossy().into_owned()];
         let log = self.folder.join("log");

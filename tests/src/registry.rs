@@ -3,18 +3,27 @@
 //!
 //! Promise: its access log is complete, so that requests can be counted.
 
+use crate::certificates::Certificates;
 use crate::http::{Place, Response, ask};
 use crate::image::{Dialect, Image, digest};
 use crate::process::{Process, find};
 use crate::wait::wait_until;
 use serde_json::{Value, json};
 use std::cell::RefCell;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Its port: the network is the board's own, so it is always free.
 const PORT: u16 = 5000;
+/// Its port for TLS.
+const SECURED_PORT: u16 = 5443;
+/// User and password of a registry that wants a login.
+pub const LOGIN: (&str, &str) = ("reader", "secret");
+/// The same as the registry keeps it: bcrypt.
+const LOGIN_FILE: &str = "reader:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n";
+/// The same as a client sends it (RFC 7617).
+const LOGIN_HEADER: &str = "Basic cmVhZGVyOnNlY3JldA==";
 /// Time to start or stop.
 const TURN_TIME: Duration = Duration::from_secs(20);
 
@@ -26,7 +35,9 @@ const ACCEPT: &str = "application/vnd.docker.distribution.manifest.v2+json, \
 /// The server; see [`Registry::push`].
 pub struct Registry {
     folder: PathBuf,
+    wants_login: bool,
     process: RefCell<Option<Process>>,
+    secured: RefCell<Option<Process>>,
 }
 
 /// What a push made.
@@ -67,10 +78,10 @@ pub enum Entry<'a> {
 }
 
 impl Registry {
-    pub(crate) fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path, wants_login: bool) -> Self {
         let folder = folder.join("registry");
         std::fs::create_dir_all(&folder).expect("a folder for the registry");
-        Self { folder, process: RefCell::new(None) }
+        Self { folder, wants_login, process: RefCell::new(None), secured: RefCell::new(None) }
     }
 
     /// Host and port, as in a reference.
@@ -82,21 +93,47 @@ impl Registry {
         Place::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)))
     }
 
-    /// Starts it and waits until it answers.
-    pub fn start(&self) {
-        let config = self.folder.join("config.yml");
-        let text = format!(
+    /// The same, where it listens with TLS.
+    pub fn secured_host(&self) -> String {
+        format!("127.0.0.1:{SECURED_PORT}")
+    }
+
+    fn serve(&self, config: &str, address: &str, more: &str) -> Process {
+        let config = self.folder.join(config);
+        let mut text = format!(
             "version: 0.1\nlog:\n  level: warn\n  accesslog:\n    disabled: false\n\
              storage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\n\
-             http:\n  addr: {}\n",
+             http:\n  addr: {address}\n{more}",
             self.folder.join("storage").display(),
-            self.host(),
         );
+        if self.wants_login {
+            let file = self.folder.join("htpasswd");
+            std::fs::write(&file, LOGIN_FILE).expect("the registry's users can be written");
+            text += "auth:\n  htpasswd:\n    realm: tests\n";
+            text += &format!("    path: {}\n", file.display());
+        }
         std::fs::write(&config, text).expect("the registry's config can be written");
         let arguments = ["serve".to_owned(), config.to_string_lossy().into_owned()];
         let log = self.folder.join("log");
-        let process =
-            Process::start(&find("docker-registry"), &arguments, &self.access_log(), &log);
+        Process::start(&find("docker-registry"), &arguments, &self.access_log(), &log)
+    }
+
+    /// Serves the same images with TLS besides, with HTTP/2 for those who ask for it.
+    pub(crate) fn start_secured(&self, certificates: &Certificates) {
+        let more = format!(
+            "  tls:\n    certificate: {}\n    key: {}\n",
+            certificates.certificate().display(),
+            certificates.key().display(),
+        );
+        let process = self.serve("secured.yml", &self.secured_host(), &more);
+        *self.secured.borrow_mut() = Some(process);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, SECURED_PORT));
+        wait_until(TURN_TIME, "the registry to accept", || TcpStream::connect(address));
+    }
+
+    /// Starts it and waits until it answers.
+    pub fn start(&self) {
+        let process = self.serve("config.yml", &self.host(), "");
         *self.process.borrow_mut() = Some(process);
         wait_until(TURN_TIME, "the registry to answer", || {
             ask(Self::place(), "GET", "/v2/", &[], b"")
@@ -134,7 +171,11 @@ impl Registry {
 
     /// Asks the distribution API anything.
     pub fn api(&self, method: &str, target: &str, kind: &str, body: &[u8]) -> Response {
-        ask(Self::place(), method, target, &[("Content-Type", kind), ("Accept", ACCEPT)], body)
+        let mut headers = vec![("Content-Type", kind), ("Accept", ACCEPT)];
+        if self.wants_login {
+            headers.push(("Authorization", LOGIN_HEADER));
+        }
+        ask(Self::place(), method, target, &headers, body)
             .unwrap_or_else(|error| panic!("registry: {method} {target}: {error}"))
     }
 

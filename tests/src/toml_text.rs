@@ -50,6 +50,12 @@ impl Document {
         }
     }
 
+    /// As [`Document::push`], in place of all entries that the list has.
+    pub fn replace(&mut self, list: &str, entry: Value) {
+        self.lists.retain(|(name, _)| name != list);
+        self.push(list, entry);
+    }
+
     /// The text.
     pub fn text(&self) -> String {
         let mut out = rows(&self.top);

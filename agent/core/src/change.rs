@@ -7,7 +7,9 @@ use crate::names::{AppName, BootId, Generation};
 use crate::outcome::{Ending, Outcome, StepTime, Trigger};
 use crate::quarantine;
 use crate::reason::{Class, Reason};
-use crate::record::{Committed, Intent, Probation, Quarantined, Record, Refused, Stopped, Tries};
+use crate::record::{
+    AGENT, Committed, Intent, Probation, Quarantined, Record, Refused, Stopped, Tries,
+};
 use crate::spec::Spec;
 use crate::status::StepName;
 use crate::step::{Change, Refusal};
@@ -40,11 +42,9 @@ const KEPT_MAX: usize = 32;
 pub fn apply(record: &Record, change: &Change, stamp: &Stamp) -> Record {
     let mut new = record.clone();
     match change {
-        Change::Begin(intent) => {
-            new.intent = Some(Intent { started_at: stamp.at, ..intent.clone() });
-        }
+        Change::Begin(intent) => begin(&mut new, intent, stamp),
         Change::GoBack(intent, left) => {
-            new.intent = Some(Intent { started_at: stamp.at, ..intent.clone() });
+            begin(&mut new, intent, stamp);
             new.left = *left;
         }
         Change::Resolve(spec) => {
@@ -88,10 +88,22 @@ pub fn apply(record: &Record, change: &Change, stamp: &Stamp) -> Record {
             new.refused.clear();
             new.tries = None;
             new.left = None;
+            new.hold.take_if(|hold| hold.by == AGENT);
         }
-        Change::Hold(hold) => new.hold.clone_from(hold),
+        Change::Hold(hold) => {
+            if hold.as_ref().is_some_and(|hold| hold.by == AGENT) {
+                new.held = new.current.as_ref().map(|c| c.generation);
+            }
+            new.hold.clone_from(hold);
+        }
+        Change::Moved => new.left = None,
     }
     new
+}
+
+fn begin(new: &mut Record, intent: &Intent, stamp: &Stamp) {
+    new.numbers = new.numbers.max(intent.generation);
+    new.intent = Some(Intent { started_at: stamp.at, ..intent.clone() });
 }
 
 /// Time spent in a probation so far, as far as its boots were seen.
@@ -111,10 +123,12 @@ fn conclude(new: &mut Record, stamp: &Stamp) {
             new.proven = new.current.is_some() && i.spec.definition.update.rollback;
             new.previous = new.current.replace(current);
             new.tries = None;
+            new.quarantine.retain(|q| !quarantine::is_for(q, &i.spec)); // an operator took it all the same
+            new.hold.take_if(|hold| hold.by == AGENT);
         }
         Some(Mark::Failed { reason, step, word: Some(word), .. }) => {
             new.last = Some(line(new, &i, word.outcome, Some(reason.clone()), *step, stamp));
-            count(new, &i.spec, reason, *word);
+            count(new, &i.spec, reason, *step, *word);
             if word.quarantined {
                 quarantine(new, &i.spec, reason, stamp.at);
             }
@@ -124,7 +138,7 @@ fn conclude(new: &mut Record, stamp: &Stamp) {
 }
 
 /// Counts a try that did not end well.
-fn count(new: &mut Record, spec: &Spec, reason: &Reason, word: Word) {
+fn count(new: &mut Record, spec: &Spec, reason: &Reason, step: StepName, word: Word) {
     let Some(config) = spec.release.config else {
         return;
     };
@@ -133,7 +147,7 @@ fn count(new: &mut Record, spec: &Spec, reason: &Reason, word: Word) {
     match reason.class {
         Class::Operator => {}
         _ if !word.old_is_healthy => tries.victims = tries.victims.saturating_add(1),
-        Class::Environment if quarantine::is_ambiguous(reason) => {
+        Class::Environment if quarantine::is_ambiguous(reason, step) => {
             tries.ambiguous = tries.ambiguous.saturating_add(1);
         }
         _ => tries.named = tries.named.saturating_add(1),
@@ -145,17 +159,16 @@ fn quarantine(new: &mut Record, spec: &Spec, reason: &Reason, at: Timestamp) {
     let Some(config) = spec.release.config else {
         return;
     };
-    if quarantine::holds(new, spec) {
+    let (definition, tag) = (spec.hash, spec.release.tag.clone());
+    keep(new, Quarantined { config, definition, tag, reason: reason.clone(), at });
+}
+
+fn keep(new: &mut Record, entry: Quarantined) {
+    let is_same = |q: &Quarantined| q.config == entry.config && q.definition == entry.definition;
+    if new.quarantine.iter().any(is_same) {
         return;
     }
-    let tag = spec.release.tag.clone();
-    new.quarantine.push(Quarantined {
-        config,
-        definition: spec.hash,
-        tag,
-        reason: reason.clone(),
-        at,
-    });
+    new.quarantine.push(entry);
     let surplus = new.quarantine.len().saturating_sub(KEPT_MAX);
     new.quarantine.drain(..surplus);
 }
@@ -189,11 +202,12 @@ fn refuse(new: &mut Record, refusal: &Refusal, stamp: &Stamp) {
     if refusal.reason.class == Class::Release && release.config.is_some() {
         let tag = release.tag.clone();
         let (definition, reason, at) = (refusal.definition, refusal.reason.clone(), stamp.at);
-        new.quarantine.push(Quarantined { config: digest, definition, tag, reason, at });
+        keep(new, Quarantined { config: digest, definition, tag, reason, at });
     } else {
         let (definition, code) = (refusal.definition, refusal.reason.code);
+        let inspected = intent.is_some();
         new.refused.retain(|r| r.digest != digest || r.definition != definition);
-        new.refused.push(Refused { digest, definition, code });
+        new.refused.push(Refused { digest, definition, code, inspected });
         let surplus = new.refused.len().saturating_sub(KEPT_MAX);
         new.refused.drain(..surplus);
     }

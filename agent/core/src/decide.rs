@@ -23,7 +23,8 @@ mod rules;
 mod tests;
 
 use rules::{
-    agents_hold, attempt, bring_up, clear, is_lost, is_of_parent, is_stopped_by_us, unstart,
+    agents_hold, attempt, attempt_down, bring_up, clear, is_gone_here, is_lost, is_of_parent,
+    is_stopped_by_us, unstart, unwanted,
 };
 
 /// Returns the single next step for one app, or why there is none.
@@ -47,8 +48,7 @@ pub fn decide(w: &World) -> Decision {
 /// No update is under way: the current release runs, or the next update begins.
 fn rest(w: &World) -> Decision {
     let current = w.record.current.as_ref();
-    if w.record.stopped.is_some() || w.wanted.is_none() {
-        let why = if w.wanted.is_none() { Why::Orphaned } else { Why::Stopped };
+    if let Some(why) = unwanted(w) {
         let spare = current.map(|c| c.generation);
         return clear(w, None, spare).unwrap_or(Idle(why));
     }
@@ -69,7 +69,7 @@ fn rest(w: &World) -> Decision {
         return Do(Step::Write(Box::new(Change::Proven)));
     }
     if let Some(hold) = agents_hold(w, current) {
-        return Do(Step::Write(Box::new(Change::Hold(Some(hold)))));
+        return Do(Step::Write(Box::new(Change::Hold(hold))));
     }
     begin(w)
 }
@@ -81,21 +81,21 @@ fn begin(w: &World) -> Decision {
     {
         return Do(Step::Write(Box::new(Change::Refuse(refusal.clone()))));
     }
-    let (spec, trigger) = match target::next(w) {
-        Ok(next) => next,
-        Err(why) => {
-            let prunable = prune::prunable(w);
-            return if prunable.is_empty() { Idle(why) } else { Do(Step::Prune(prunable)) };
+    if target::has_moved(w) {
+        return Do(Step::Write(Box::new(Change::Moved)));
+    }
+    let backoff = w.evidence.retry_at.filter(|at| *at > w.now);
+    let not_now = match (target::next(w), backoff) {
+        (Err(why), _) => Idle(why),
+        (Ok((spec, _)), _) if quarantine::must_settle_first(w, &spec) => Wait(Why::Settling, None),
+        (Ok(_), Some(at)) => Wait(Why::Backoff, Some(at)),
+        (Ok((spec, trigger)), None) => {
+            let intent = target::intent(w, spec, trigger);
+            return Do(Step::Write(Box::new(Change::Begin(intent))));
         }
     };
-    if quarantine::must_settle_first(w, &spec) {
-        return Wait(Why::Settling, None);
-    }
-    if let Some(at) = w.evidence.retry_at.filter(|at| *at > w.now) {
-        return Wait(Why::Backoff, Some(at));
-    }
-    let intent = target::intent(w, spec, trigger);
-    Do(Step::Write(Box::new(Change::Begin(intent))))
+    let prunable = prune::prunable(w);
+    if prunable.is_empty() { not_now } else { Do(Step::Prune(prunable)) }
 }
 
 /// `boots` is not written: the old one runs while the new one is made ready, up to its first start.
@@ -119,12 +119,16 @@ fn prepare(w: &World, i: &Intent) -> Decision {
         && let Some(up) = bring_up(w, old)
     {
         // What the old one writes from now on would be missing in a fork made before, and a start of
-        // the new one whose answer a former run lost may still land.
+        // the new one whose answer a former run lost may still land. A marker that can't be written
+        // keeps no app down: `StartedAt` tells as much.
         let is_whole = w.fork(new).is_some_and(|f| f.is_complete() && !i.old_state);
+        let is_asking = matches!(up, Do(Step::Seek(..)));
         return match w.container(new) {
-            _ if is_whole => attempt(w, Step::Unfinish(new)),
-            Some(_) => attempt(w, Step::Remove(new)),
-            None => up,
+            _ if is_whole && !is_asking && w.failure(new, StepName::Fork).is_none() => {
+                Do(Step::Unfinish(new))
+            }
+            Some(_) if !is_asking => attempt(w, Step::Remove(new)),
+            _ => up,
         };
     }
     if let Some(go) = make_ready(w, i) {
@@ -159,6 +163,10 @@ fn make_ready(w: &World, i: &Intent) -> Option<Decision> {
     let inspected = w.evidence.inspected.as_ref().filter(|(g, _)| *g == new).map(|(_, spec)| spec);
     let container = w.container(new);
     let step = if !i.old_state && w.fork(new).is_none_or(|f| f.file.is_none() || !f.folder) {
+        let prunable = prune::prunable(w);
+        if w.failure(new, StepName::Reserve).is_some() && !prunable.is_empty() {
+            return Some(Do(Step::Prune(prunable))); // room for this one
+        }
         Step::Reserve(Box::new(file()))
     } else if container.is_none() && !i.old_state && w.fork(new).is_some_and(|f| f.is_complete()) {
         Step::Unfinish(new) // a container that went unseen may have written into the copy
@@ -217,7 +225,6 @@ fn judge(w: &World, i: &Intent) -> Decision {
     let new = i.generation;
     let old = w.record.current.as_ref();
     let container = w.container(new);
-    let unwanted = w.record.stopped.is_some() || w.wanted.is_none();
     if let Some(go) = clear(w, Some(new), old.map(|c| c.generation)) {
         return go;
     }
@@ -225,16 +232,22 @@ fn judge(w: &World, i: &Intent) -> Decision {
     if is_direct && container.is_some_and(|c| c.started_at.is_some()) {
         return commit(w, i);
     }
-    if unwanted {
-        return match (old, container) {
-            (Some(_), _) => verdict(w, i, target::operators(w), StepName::Probation),
-            (None, Some(c)) if c.needs_stop() => attempt(w, Step::Stop(new)),
-            (None, Some(_)) => attempt(w, Step::Remove(new)),
-            (None, None) => Do(Step::Write(Box::new(Change::Abandon(target::operators(w))))),
+    let Some(old) = old else {
+        // Tried again under the same number, as long as it is wanted: a corrected one takes its place.
+        return match (target::no_longer_wanted(w, i), container) {
+            (None, _) => start(w, i, container),
+            (Some(_), Some(c)) if c.needs_stop() => attempt(w, Step::Stop(new)),
+            (Some(_), Some(_)) => attempt(w, Step::Remove(new)),
+            (Some(reason), None) => Do(Step::Write(Box::new(Change::Abandon(reason)))),
         };
-    }
-    if old.is_none() {
-        return start(w, i, container); // tried again under the same number, for ever
+    };
+    if let Some(why) = unwanted(w) {
+        // The stop is durable as it is: it does not wait for a way back.
+        return match container {
+            Some(c) if c.needs_stop() && is_gone_here(w, old) => attempt(w, Step::Stop(new)),
+            _ if is_lost(w, old) => Idle(why),
+            _ => verdict(w, i, target::operators(w), StepName::Probation),
+        };
     }
     let same_boot = i.probation.as_ref().is_some_and(|p| p.boot_id == w.boot);
     if !same_boot {
@@ -252,6 +265,7 @@ fn judge(w: &World, i: &Intent) -> Decision {
     match &c.exit {
         _ if has_started && c.is_up() => prove(w, i),
         _ if !has_started => start(w, i, container),
+        _ if is_stopped_by_us(w, new) => again(w, i, Code::StoppedOutside), // for an operator
         Some(Exit::Own(reason)) => verdict(w, i, reason.clone(), StepName::Probation),
         Some(Exit::Ambiguous(code)) => again(w, i, *code),
         None => again(w, i, Code::ExitUnseen), // a dead pid, a person's pause
@@ -292,8 +306,10 @@ fn start(w: &World, i: &Intent, container: Option<&Container>) -> Decision {
         );
         return verdict(w, i, reason, StepName::Start);
     }
-    if let Some(failed) = w.failure(new, StepName::Start).filter(|_| old.is_some()) {
-        return verdict(w, i, failed.reason.clone(), StepName::Start);
+    let steps = [StepName::Fetch, StepName::Create, StepName::Own, StepName::Start];
+    let failed = steps.into_iter().find_map(|step| w.failure(new, step));
+    if let Some(failed) = failed.filter(|_| old.is_some()) {
+        return verdict(w, i, failed.reason.clone(), failed.step); // the old one is down meanwhile
     }
     let step = match container {
         None if !w.images.contains(&new) => Step::Fetch(new, i.spec.clone()),
@@ -327,18 +343,22 @@ fn commit(w: &World, i: &Intent) -> Decision {
 
 /// Speaks the verdict: mark first, the record follows from it; but never without a way back.
 fn verdict(w: &World, i: &Intent, reason: Reason, step: StepName) -> Decision {
-    let old = w.record.current.as_ref();
-    let gone =
-        old.filter(|o| w.container(o.generation).is_none() && !w.images.contains(&o.generation));
-    if let Some(old) = gone {
+    let reason = match &w.evidence.disk_low {
+        Some(low) if reason.class == Class::Release && step == StepName::Probation => low.clone(),
+        _ => reason,
+    };
+    if let Some(old) = w.record.current.as_ref().filter(|old| is_gone_here(w, old)) {
+        let runs = w.container(i.generation).is_some_and(Container::is_up);
+        let seek = || Step::Seek(old.generation, old.spec.clone());
         match w.evidence.sought.filter(|(g, _)| *g == old.generation) {
-            None => return attempt(w, Step::Seek(old.generation, old.spec.clone())),
-            Some((_, true)) => {}
-            Some((_, false)) => {
-                let why = Why::NoWayBack(reason);
-                let runs = w.container(i.generation).is_some_and(Container::is_up);
-                return if runs { Wait(why, None) } else { Blocked(why, None) };
+            None if runs => return attempt(w, seek()),
+            None => return attempt_down(w, seek()),
+            Some((_, false)) if runs => return Wait(Why::NoWayBack(reason), None),
+            // Another candidate is a way on.
+            Some((_, false)) if target::next(w).map_or(true, |(spec, _)| spec.is(&i.spec)) => {
+                return Blocked(Why::NoWayBack(reason), None);
             }
+            Some(_) => {}
         }
     }
     let ran = i.boots() > 0;
@@ -347,7 +367,7 @@ fn verdict(w: &World, i: &Intent, reason: Reason, step: StepName) -> Decision {
 
 /// The verdict is spoken: the new one goes, the old one runs on its own fork and shows itself.
 fn back(w: &World, i: &Intent, verdict: &Verdict) -> Decision {
-    let unwanted = w.record.stopped.is_some() || w.wanted.is_none();
+    let unwanted = unwanted(w).is_some();
     let old = w.record.current.as_ref();
     let (wanted, spare) = match old.map(|o| o.generation) {
         old if unwanted => (None, old),
@@ -357,7 +377,8 @@ fn back(w: &World, i: &Intent, verdict: &Verdict) -> Decision {
         return go;
     }
     let mut old_is_healthy = true;
-    if let Some(old) = old.filter(|_| !unwanted) {
+    // One that got lost after the verdict must not hold up the next candidate.
+    if let Some(old) = old.filter(|old| !unwanted && !is_lost(w, old)) {
         if let Some(up) = bring_up(w, old) {
             return up;
         }
@@ -367,7 +388,7 @@ fn back(w: &World, i: &Intent, verdict: &Verdict) -> Decision {
             Health::Unhealthy | Health::Late { .. } => old_is_healthy = !w.record.proven,
         }
     }
-    let word = quarantine::word(w, i, &verdict.reason, old_is_healthy);
+    let word = quarantine::word(w, i, verdict, old_is_healthy);
     let ran = i.boots() > 0;
     let (reason, step) = (verdict.reason.clone(), verdict.step);
     let mark = Mark::Failed { reason, step, ran, word: Some(word) };

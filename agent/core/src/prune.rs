@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::names::Generation;
 use crate::step::Prunable;
+use crate::target;
 use crate::world::World;
 
 impl Prunable {
@@ -13,12 +14,14 @@ impl Prunable {
     }
 }
 
-/// Forks and images that nobody needs: kept are current, previous and the intent's, the newest failed
-/// one that ran, and up to `keep` more of those that ran, newest first.
+/// Forks and images that nobody needs: kept are current, previous, the intent's and the one that an update
+/// would copy, the newest failed one that ran, and up to `keep` more of those that ran, newest first.
 pub fn prunable(w: &World) -> Prunable {
     let record = &w.record;
     let kept = [&record.current, &record.previous].into_iter().flatten().map(|c| c.generation);
-    let needed: Vec<Generation> = kept.chain(record.intent.iter().map(|i| i.generation)).collect();
+    let parents = record.intent.iter().filter_map(|i| i.parent).chain(target::parent(w));
+    let needed: Vec<Generation> =
+        kept.chain(record.intent.iter().map(|i| i.generation)).chain(parents).collect();
     let mut forks: Vec<_> =
         w.forks.iter().filter(|f| f.folder && !needed.contains(&f.generation)).collect();
     forks.sort_by_key(|f| core::cmp::Reverse(f.generation));

@@ -3,9 +3,10 @@
 use crate::fork::Word;
 use crate::outcome::Ending;
 use crate::reason::{Class, Code, Reason};
-use crate::record::{Intent, Record, Tries};
+use crate::record::{Committed, Intent, Quarantined, Record, Tries, Verdict};
 use crate::spec::Spec;
-use crate::world::World;
+use crate::status::StepName;
+use crate::world::{Container, World};
 
 /// Starts in one probation, whatever ended them.
 pub const BOOTS_MAX: u32 = 3;
@@ -16,10 +17,12 @@ pub const VICTIMS_MAX: u32 = 3;
 
 /// Whether the quarantine holds a specification.
 pub fn holds(record: &Record, spec: &Spec) -> bool {
-    record
-        .quarantine
-        .iter()
-        .any(|q| Some(q.config) == spec.release.config && q.definition == spec.hash)
+    record.quarantine.iter().any(|q| is_for(q, spec))
+}
+
+/// Whether an entry of the quarantine is about a specification.
+pub fn is_for(entry: &Quarantined, spec: &Spec) -> bool {
+    Some(entry.config) == spec.release.config && entry.definition == spec.hash
 }
 
 /// Whether tries are those of a specification.
@@ -28,17 +31,27 @@ pub fn is_of(tries: &Tries, spec: &Spec) -> bool {
 }
 
 /// Whether the old release must first be healthy for `settle` before this one is tried again.
+///
+/// Not one that is lost, nor one that never was healthy: to wait for those would be for ever.
 pub fn must_settle_first(w: &World, spec: &Spec) -> bool {
     let tries = w.record.tries.as_ref().filter(|t| is_of(t, spec));
-    tries.is_some_and(|t| t.ambiguous + t.victims > 0)
-        && w.record.current.is_some()
+    let runs = |c: &Committed| w.container(c.generation).is_some_and(Container::is_up);
+    tries.is_some_and(|t| t.ambiguous.saturating_add(t.victims) > 0)
+        && w.record.current.as_ref().is_some_and(runs)
+        && w.record.proven
         && !w.evidence.settled
 }
 
 /// Whether a reason can't be told apart from the release's own fault.
-pub fn is_ambiguous(reason: &Reason) -> bool {
-    reason.class == Class::Environment
-        && matches!(reason.code, Code::BoardRestarted | Code::ExitUnseen | Code::StoppedOutside)
+///
+/// A full disk is, where it met a probation: the cutover had found room enough.
+pub fn is_ambiguous(reason: &Reason, step: StepName) -> bool {
+    let is_doubtful = match reason.code {
+        Code::BoardRestarted | Code::ExitUnseen | Code::StoppedOutside => true,
+        Code::DiskLow => step == StepName::Probation,
+        _ => false,
+    };
+    reason.class == Class::Environment && is_doubtful
 }
 
 /// The reason of a probation that was interrupted too often.
@@ -56,7 +69,8 @@ pub fn ambiguous(w: &World, code: Code, starts: u32) -> Reason {
 /// The final word on a try, spoken when the old release has shown itself.
 ///
 /// `old_is_healthy` is true also where its health is no evidence.
-pub fn word(w: &World, i: &Intent, reason: &Reason, old_is_healthy: bool) -> Word {
+pub fn word(w: &World, i: &Intent, verdict: &Verdict, old_is_healthy: bool) -> Word {
+    let reason = &verdict.reason;
     let none = Tries {
         config: crate::digest::Digest::from_raw([0; 32]),
         definition: i.spec.hash,
@@ -69,7 +83,7 @@ pub fn word(w: &World, i: &Intent, reason: &Reason, old_is_healthy: bool) -> Wor
         Class::Operator => (Ending::RolledBack, false),
         _ if !old_is_healthy => (Ending::Inconclusive, tries.victims >= VICTIMS_MAX),
         Class::Release | Class::Config => (Ending::RolledBack, true),
-        Class::Environment if is_ambiguous(reason) => {
+        Class::Environment if is_ambiguous(reason, verdict.step) => {
             (Ending::Inconclusive, tries.ambiguous + 1 >= AMBIGUOUS_MAX)
         }
         Class::Environment => (Ending::Inconclusive, false),

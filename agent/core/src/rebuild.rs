@@ -76,7 +76,14 @@ fn rebuilt(w: &World) -> Rebuilt {
         (record.current.clone(), record.previous.clone())
     };
     let mut quarantine = record.quarantine.clone();
-    for found in w.forks.iter().filter_map(quarantined) {
+    // What was committed later, an operator had it tried again.
+    let is_over = |q: &Quarantined, at: &Fork| {
+        let later = w.forks.iter().filter(|f| f.generation > at.generation);
+        let mut won = later.filter(|f| f.committed().is_some()).filter_map(|f| f.file.as_ref());
+        won.any(|file| file.config == Some(q.config) && file.definition == q.definition)
+    };
+    let given = w.forks.iter().filter_map(|f| quarantined(f).filter(|q| !is_over(q, f)));
+    for found in given {
         if !quarantine.iter().any(|q| q.config == found.config && q.definition == found.definition)
         {
             quarantine.push(found);

@@ -45,6 +45,10 @@ pub struct Record {
     pub tries: Option<Tries>,
     /// The last outcome; the line of history is appended from it, once by its id.
     pub last: Option<Outcome>,
+    /// Highest number ever given out: an update that ended before its fork was made left no other trace.
+    pub numbers: Generation,
+    /// Generation that the agent set its hold for: once, so that it can be cleared.
+    pub held: Option<Generation>,
 }
 
 impl Default for Record {
@@ -62,6 +66,8 @@ impl Default for Record {
             hold: None,
             tries: None,
             last: None,
+            numbers: Generation(0),
+            held: None,
         }
     }
 }
@@ -151,6 +157,10 @@ pub struct Refused {
     pub definition: Digest,
     /// Why.
     pub code: Code,
+    /// Found out by looking into the image, so that it holds whatever the registry says; else the
+    /// registry's answer is judged anew each time.
+    #[serde(default)]
+    pub inspected: bool,
 }
 
 /// An operator's stop.
@@ -161,6 +171,9 @@ pub struct Stopped {
     /// When.
     pub at: Timestamp,
 }
+
+/// Who holds, where the agent itself does.
+pub const AGENT: &str = "agent";
 
 /// "Not now".
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

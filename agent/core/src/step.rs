@@ -117,6 +117,8 @@ pub enum Change {
     GoBack(Intent, Option<Digest>),
     /// A hold is set or cleared.
     Hold(Option<Hold>),
+    /// The tag has moved on from the release that an operator left: that may be taken again.
+    Moved,
 }
 
 /// A candidate that is not taken.

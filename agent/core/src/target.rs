@@ -2,11 +2,12 @@
 
 use alloc::sync::Arc;
 
+use crate::fork::Fork;
 use crate::names::Generation;
 use crate::outcome::Trigger;
 use crate::quarantine;
 use crate::reason::{Class, Code, Reason};
-use crate::record::Intent;
+use crate::record::{Intent, Refused};
 use crate::spec::Spec;
 use crate::step::{Refusal, Why};
 use crate::time::Timestamp;
@@ -46,43 +47,60 @@ pub fn next(w: &World) -> Result<(Arc<Spec>, Trigger), Why> {
 
 /// Why a specification is not taken by itself.
 fn barred(w: &World, spec: &Spec) -> Option<Why> {
-    let refused = w
-        .record
-        .refused
-        .iter()
-        .find(|r| Some(r.digest) == spec.release.config && r.definition == spec.hash);
+    let config = spec.release.config;
+    let is_this =
+        |r: &&Refused| r.inspected && Some(r.digest) == config && r.definition == spec.hash;
+    let refused = w.record.refused.iter().find(is_this);
+    let current = w.record.current.as_ref().and_then(|c| c.spec.release.config);
     if quarantine::holds(&w.record, spec) {
         Some(Why::Quarantined)
-    } else if spec.release.config.is_some() && w.record.left == spec.release.config {
+    } else if config.is_some() && w.record.left == config && current != config {
         Some(Why::Left)
     } else {
         refused.map(|r| Why::Refused(r.code))
     }
 }
 
-/// Whether a refused candidate has its line of history already.
+/// Whether the tag has moved on from the release that an operator left.
+pub fn has_moved(w: &World) -> bool {
+    let now = match &w.candidate {
+        Candidate::Known(spec) => spec.release.config,
+        Candidate::Refused(refusal) => refusal.release.config,
+        Candidate::Unknown | Candidate::Unreachable(_) => None,
+    };
+    w.record.left.is_some_and(|left| now.is_some_and(|now| now != left))
+}
+
+/// Whether a refused candidate has its line of history already, or has nothing to be known by again.
 pub fn is_remembered(w: &World, refusal: &Refusal) -> bool {
     let digest = refusal.release.config.or(refusal.release.index).or(refusal.release.manifest);
     let record = &w.record;
-    record.refused.iter().any(|r| {
-        Some(r.digest) == digest
-            && r.definition == refusal.definition
-            && r.code == refusal.reason.code
-    }) || record
-        .quarantine
-        .iter()
-        .any(|q| Some(q.config) == digest && q.definition == refusal.definition)
+    digest.is_none()
+        || record.refused.iter().any(|r| {
+            Some(r.digest) == digest
+                && r.definition == refusal.definition
+                && r.code == refusal.reason.code
+        })
+        || record
+            .quarantine
+            .iter()
+            .any(|q| Some(q.config) == digest && q.definition == refusal.definition)
+}
+
+/// The fork that the next update copies.
+pub fn parent(w: &World) -> Option<Generation> {
+    let complete = |f: &&Fork| f.is_complete() && f.failed().is_none();
+    // Without a current release the newest fork that counts is still nobody's to lose.
+    let newest = || w.forks.iter().filter(complete).map(|f| f.generation).max();
+    w.record.current.as_ref().map(|c| c.generation).or_else(newest)
 }
 
 /// The intent that brings an app to `spec`.
 pub fn intent(w: &World, spec: Arc<Spec>, trigger: Trigger) -> Intent {
-    let complete = |f: &&crate::fork::Fork| f.is_complete() && f.failed().is_none();
-    // Without a current release the newest fork that counts is still nobody's to lose.
-    let newest = || w.forks.iter().filter(complete).map(|f| f.generation).max();
     let tries = w.record.tries.as_ref().filter(|t| quarantine::is_of(t, &spec));
     Intent {
         generation: w.next_generation(),
-        parent: w.record.current.as_ref().map(|c| c.generation).or_else(newest),
+        parent: parent(w),
         attempt: tries.map_or(1, |t| t.count().saturating_add(1)),
         spec,
         trigger,
@@ -96,7 +114,7 @@ pub fn intent(w: &World, spec: Arc<Spec>, trigger: Trigger) -> Intent {
 
 /// Why an intent that was not started yet shall not go on; null when it shall.
 pub fn no_longer_wanted(w: &World, i: &Intent) -> Option<Reason> {
-    let fork = |g: Generation| w.fork(g).is_some_and(crate::fork::Fork::is_complete);
+    let fork = |g: Generation| w.fork(g).is_some_and(Fork::is_complete);
     let Some(wanted) = w.wanted.as_ref().filter(|_| w.record.stopped.is_none()) else {
         return Some(operators(w));
     };

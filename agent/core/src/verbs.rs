@@ -55,6 +55,12 @@ fn go_back(w: &World, options: Options, by: &str) -> Result<Change, Refused> {
         let message = alloc::format!("an update to generation {} is under way", i.generation);
         return refused(message, "agentctl stop ends it; or wait for its outcome");
     }
+    if w.wanted.is_none() {
+        return refused("its definition is gone", "put its file back into apps.d");
+    }
+    if w.record.stopped.is_some() {
+        return refused("it is stopped", "agentctl start comes first");
+    }
     let Some(previous) = &w.record.previous else {
         return refused("there is no previous release", "agentctl history shows what ran");
     };

@@ -160,6 +160,10 @@ pub struct Evidence {
     pub settled: bool,
     /// The candidate is not tried before.
     pub retry_at: Option<Moment>,
+    /// The current release ended by itself, and no policy of the engine starts it (Podman): not started before.
+    pub restart_at: Option<Moment>,
+    /// A disk of its volumes is below the reserve now: what a release does then is not its own fault.
+    pub disk_low: Option<Reason>,
 }
 
 /// A write of `boots`.
@@ -269,6 +273,7 @@ impl World {
         let record = &self.record;
         let kept = [&record.current, &record.previous].into_iter().flatten().map(|c| c.generation);
         kept.chain(record.intent.iter().map(|i| i.generation))
+            .chain([record.numbers])
             .chain(self.containers.iter().map(|c| c.generation))
             .chain(self.forks.iter().map(|f| f.generation))
             .max()

@@ -4,12 +4,18 @@
 
 use crate::names::{Generation, StartedAt};
 use crate::reason::{Class, Code};
-use crate::record::{Committed, Hold, Intent};
+use crate::record::{AGENT, Committed, Hold, Intent};
 use crate::status::WaitingFor;
 use crate::step::{Decision, Step, Why};
 use crate::world::{Container, Health, World};
 
 use Decision::{Blocked, Do, Wait};
+
+/// Why the app shall not run at all: an operator's stop, or a definition that is gone.
+pub(super) fn unwanted(w: &World) -> Option<Why> {
+    let orphaned = w.wanted.is_none().then_some(Why::Orphaned);
+    orphaned.or_else(|| w.record.stopped.as_ref().map(|_| Why::Stopped))
+}
 
 /// Boot rule: every container but the wanted one goes; `spare` may stay as long as it does not run.
 pub(super) fn clear(
@@ -69,14 +75,17 @@ pub(super) fn bring_up(w: &World, committed: &Committed) -> Option<Decision> {
             if let Some(reason) = &w.dependency {
                 return Some(Wait(Why::Gate(reason.clone(), WaitingFor::Dependency), None));
             }
+            if let Some(at) = w.evidence.restart_at.filter(|at| *at > w.now) {
+                let message = "it ended by itself, and is started again after a while";
+                let hint = "look at what it said: docker logs";
+                let reason = w.reason(Code::CrashLoop, Class::Release, message, hint);
+                return Some(Wait(Why::Failed(reason), Some(at)));
+            }
             let owned = w.fork(g).is_some_and(|f| f.owned);
             if owned { Step::Start(g) } else { Step::Own(g, spec.clone()) }
         }
     };
-    Some(match attempt(w, step) {
-        Wait(why, until) => Blocked(why, until), // it is down, and can't come up
-        other => other,
-    })
+    Some(attempt_down(w, step))
 }
 
 /// Does the step, unless it failed and is not to be tried again yet.
@@ -88,11 +97,22 @@ pub(super) fn attempt(w: &World, step: Step) -> Decision {
     }
 }
 
+/// The same for an app that is down: while the step can't be done it can't come up.
+pub(super) fn attempt_down(w: &World, step: Step) -> Decision {
+    match attempt(w, step) {
+        Wait(why, until) => Blocked(why, until),
+        other => other,
+    }
+}
+
+/// Whether neither container nor image of a committed release are on this board.
+pub(super) fn is_gone_here(w: &World, c: &Committed) -> bool {
+    w.container(c.generation).is_none() && !w.images.contains(&c.generation)
+}
+
 /// Whether a committed release can't be brought back: container and image gone, here and everywhere.
 pub(super) fn is_lost(w: &World, c: &Committed) -> bool {
-    w.container(c.generation).is_none()
-        && !w.images.contains(&c.generation)
-        && w.evidence.sought == Some((c.generation, false))
+    is_gone_here(w, c) && w.evidence.sought == Some((c.generation, false))
 }
 
 /// Whether this run of the agent stopped it, found running, and nobody started it since.
@@ -111,14 +131,22 @@ pub(super) fn is_of_parent(w: &World, i: &Intent) -> bool {
     copied.is_some_and(|file| file.parent_started_at.as_ref() == seen)
 }
 
-/// An update committed untried (`update.rollback = false`) that runs badly is held by the agent.
-pub(super) fn agents_hold(w: &World, current: &Committed) -> Option<Hold> {
+/// The agent's own hold, set or cleared: an update committed untried (`update.rollback = false`) that runs
+/// badly is held, once; when it has proven itself it is held no longer.
+pub(super) fn agents_hold(w: &World, current: &Committed) -> Option<Option<Hold>> {
+    let record = &w.record;
+    if let Some(hold) = &record.hold {
+        return (record.proven && hold.by == AGENT).then_some(None);
+    }
     let bad = matches!(w.health, Health::Unhealthy | Health::Late { .. });
-    let untried = !w.record.proven && !current.spec.definition.update.rollback;
-    let held = w.record.hold.is_some() || w.record.previous.is_none();
-    (bad && untried && !held).then(|| Hold {
-        by: "agent".into(),
-        reason: "the new release is not healthy and update.rollback is false".into(),
+    let untried = !record.proven && !current.spec.definition.update.rollback;
+    let is_told = record.held == Some(current.generation) || record.previous.is_none();
+    let hold = || {
+        Hold {
+        by: AGENT.into(),
+        reason: "the new release is not healthy and update.rollback is false: agentctl rollback goes back, agentctl retry lets updates go on".into(),
         until: None,
-    })
+    }
+    };
+    (bad && untried && !is_told).then(|| Some(hold()))
 }

@@ -17,6 +17,10 @@ use crate::track::Track;
 use crate::world::{Begun, Evidence, Failure, RecordFrom, Wanted};
 use alloc::sync::Arc;
 
+mod candidates;
+mod edges;
+mod record;
+
 const OLD: Generation = Generation(1);
 const NEW: Generation = Generation(2);
 

@@ -18,6 +18,9 @@ pub(super) const ACT: Duration = Duration::from_secs(120);
 /// Most bytes of one whole answer where a call says nothing else: inspect with labels, env and health log is some 10 KiB.
 pub(super) const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
+/// Longest wait for the answer to a ping, which costs an engine nothing: one that needs longer hangs.
+pub(super) const PING: Duration = Duration::from_secs(10);
+
 /// Most bytes of a list: some 2 KiB an entry, so thousands of containers or images.
 pub(super) const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
 

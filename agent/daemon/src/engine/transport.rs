@@ -22,7 +22,9 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::bounded::Bounded;
-use super::call::{ACT, Answer, Call, ERROR_BYTES_MAX, READ, collect, detail, garbled, unknown};
+use super::call::{
+    ACT, Answer, Call, ERROR_BYTES_MAX, PING, READ, collect, detail, garbled, unknown,
+};
 use super::error::EngineError;
 use super::refusal;
 
@@ -97,7 +99,7 @@ impl Wire {
 
     /// Asks for the engine's newest API version; the one path without a version.
     pub async fn ping(&self) -> Result<Answer, EngineError> {
-        let call = Call::get("ping", "/_ping".to_string());
+        let call = Call { deadline: PING, ..Call::get("ping", "/_ping".to_string()) };
         self.whole(&call, call.path.clone()).await
     }
 

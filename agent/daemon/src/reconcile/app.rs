@@ -91,6 +91,10 @@ pub struct Memory {
     pub stopping: Option<(String, Moment)>,
     /// The last look at the world; null when it must be looked at afresh.
     pub seen: Option<Look>,
+    /// How often it was told that something happened: a look that began before the last one is old.
+    pub stale: u64,
+    /// Something happened while the last look was made.
+    pub is_overtaken: bool,
     /// When a look at shut gates, or at something that tells nobody of its change, is due.
     pub look_again: Option<Moment>,
     /// When the shut gate opens by itself, where that is known.
@@ -192,7 +196,11 @@ impl App {
 
     /// Something happened: the world is looked at afresh.
     pub fn is_stale(&self) {
-        self.memory.borrow_mut().seen = None;
+        {
+            let mut memory = self.memory.borrow_mut();
+            memory.seen = None;
+            memory.stale = memory.stale.wrapping_add(1);
+        }
         self.wake.notify_one();
     }
 }
@@ -216,6 +224,8 @@ impl Memory {
             sought_count: 0,
             stopping: None,
             seen: None,
+            stale: 0,
+            is_overtaken: false,
             look_again: None,
             gate_opens: None,
             requests: VecDeque::new(),

@@ -94,7 +94,7 @@ async fn ensure(agent: &Rc<Agent>, name: &AppName) {
 }
 
 /// Takes over the file of an app as it was read.
-fn take_over(agent: &Agent, app: &App) {
+pub fn take_over(agent: &Agent, app: &App) {
     let files = agent.files.borrow();
     let file = files.apps.get(&app.name);
     let memory = &mut *app.memory.borrow_mut();

@@ -11,6 +11,7 @@ use titania_core::names::InstanceId;
 use titania_core::platform::board_platform;
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::status::{EngineState, EngineStatus};
+use titania_core::time::Millis;
 
 use super::agent::Agent;
 use super::fault::Fault;
@@ -24,6 +25,8 @@ use crate::volumes::RootState;
 
 /// Between two tries to reach an engine that is away: a connect to a Unix socket costs next to nothing.
 const AWAY_LOOK: Duration = Duration::from_secs(1);
+/// A stream that ends sooner is not opened again at once: something between here and the engine closes it each time.
+const STREAM_MIN: Millis = Millis::seconds(1);
 /// Between two looks at a volume root that can't be used.
 const ROOT_LOOK: Duration = Duration::from_secs(5);
 /// Between two looks at all that nobody tells of: a container that another process made or lost, a root unmounted.
@@ -58,11 +61,15 @@ pub async fn keep(agent: Rc<Agent>, userland: Userland) {
                 tidy(&agent, &instance).await;
                 apps::adopt_strays(&agent, &instance).await;
                 show_ready(&agent);
+                let began = clock::moment();
                 let error = listen(&agent, events).await;
                 agent.exits.borrow_mut().broke();
                 agent.heard.notify_waiters();
                 log::info!("the engine's event stream ended: {error}");
                 agent.all_stale();
+                if clock::moment().since(began) < STREAM_MIN {
+                    pause(&agent, AWAY_LOOK).await;
+                }
             }
             Err(error) => {
                 lost(&agent, &error);
@@ -94,11 +101,19 @@ async fn listen(agent: &Rc<Agent>, mut events: crate::engine::Events) -> EngineE
             },
             () = agent.recheck.notified() => {
                 if let Err(error) = check(agent).await {
+                    lost(agent, &error);
+                    return error;
+                }
+            }
+            // A root that is mounted again tells nobody.
+            () = tokio::time::sleep(ROOT_LOOK), if agent.shared.borrow().root.is_some() => {
+                if let Err(error) = check(agent).await {
                     return error;
                 }
             }
             _ = safety.tick() => {
                 if let Err(error) = check(agent).await {
+                    lost(agent, &error);
                     return error;
                 }
                 agent.all_stale();

@@ -38,7 +38,12 @@ pub fn keep_up(
         .take()
         .filter(|(g, _)| Some(*g) == intent && (images.contains(g) || container(*g).is_some()));
     evidence.begun = evidence.begun.take().filter(|begun| Some(begun.generation) == intent);
-    evidence.failed.retain(|f| Some(f.generation) == intent || Some(f.generation) == current);
+    // Also of a container that only has to go: without its failure it would be tried again at once, for ever.
+    evidence.failed.retain(|f| {
+        Some(f.generation) == intent
+            || Some(f.generation) == current
+            || container(f.generation).is_some()
+    });
     if intent.is_none() {
         evidence.unwritable = None;
     }

@@ -19,7 +19,10 @@ pub fn hear(agent: &Rc<Agent>, event: &EngineEvent) {
     {
         let mut exits = agent.exits.borrow_mut();
         match &event.what {
-            What::Start => exits.started(&event.id),
+            What::Start => {
+                exits.started(&event.id);
+                is_foreign = true; // the agent starts none but the wanted one
+            }
             What::Die { exit } => exits.died(&event.id, exit.unwrap_or(-1)),
             What::Oom => {
                 exits.out_of_memory(&event.id);
@@ -67,13 +70,17 @@ fn note_exit(agent: &Agent, app: &App, event: &EngineEvent) {
 fn tell_of_hand(agent: &Agent, app: &App, generation: Generation, what: &What) {
     let is_wanted = {
         let memory = app.memory.borrow();
-        memory.world.as_ref().and_then(|world| world.wanted_generation()) == Some(generation)
+        let Some(world) = memory.world.as_ref() else {
+            return;
+        };
+        world.wanted_generation() == Some(generation)
     };
-    if !is_wanted {
+    if is_wanted == matches!(what, What::Start) {
         return;
     }
     let name = app.name.container(generation);
     let did = match what {
+        What::Start => "started",
         What::Destroy => "removed",
         _ => "stopped or signalled",
     };

@@ -8,7 +8,7 @@ use titania_core::outcome::{Ending, Outcome, Trigger};
 use titania_core::reason::Reason;
 use titania_core::record::Record;
 use titania_core::release::Release;
-use titania_core::status::{AppState, AppStatus, HealthState};
+use titania_core::status::{AppState, AppStatus, HealthState, StepName};
 use titania_core::step::Change;
 
 /// One thing to tell.
@@ -113,6 +113,7 @@ pub fn of_change(app: &AppName, old: &Record, new: &Record, change: &Change) -> 
         | Change::Resolve(_)
         | Change::Boots { .. }
         | Change::Verdict(_)
+        | Change::Moved
         | Change::Proven => {}
     }
     told.extend(of_quarantine(app, old, new));
@@ -187,6 +188,13 @@ fn of_outcome(last: &Outcome) -> Told {
     }
 }
 
+/// Whether an update has gone beyond what is done beside the running release, which can take days.
+fn is_cut_over(status: &AppStatus) -> bool {
+    use StepName::{Create, Fetch, Inspect, Reserve, Resolve, Wait};
+    let update = status.update.as_ref();
+    update.is_some_and(|u| !matches!(u.step, Resolve | Reserve | Fetch | Inspect | Create | Wait))
+}
+
 /// What a change of an app's status is told as. The first status of a run is no change.
 pub fn of_status(before: &AppStatus, after: &AppStatus) -> Vec<Told> {
     let app = &after.app;
@@ -194,7 +202,7 @@ pub fn of_status(before: &AppStatus, after: &AppStatus) -> Vec<Told> {
     let reason = |fallback: &str| {
         after.reason.as_ref().map_or_else(|| fallback.to_owned(), |r| r.message.clone())
     };
-    let is_in_update = before.update.is_some() || after.update.is_some();
+    let is_in_update = is_cut_over(before) || is_cut_over(after);
     if before.health != after.health && !is_in_update {
         let was_bad = before.health == HealthState::Unhealthy;
         if after.health == HealthState::Unhealthy {

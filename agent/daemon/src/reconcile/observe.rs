@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use titania_core::definition::{self, UserRule};
+use titania_core::fork::Fork;
 use titania_core::names::Generation;
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::record::Record;
@@ -38,12 +39,18 @@ pub async fn world(agent: &Rc<Agent>, app: &App) -> (World, bool) {
     }
     app.memory.borrow_mut().look_again = None;
     let mut is_fresh = false;
-    let is_needed = barrier.is_none() && app.memory.borrow().seen.is_none();
+    let (is_needed, stale) = {
+        let memory = app.memory.borrow();
+        (barrier.is_none() && (memory.seen.is_none() || memory.is_overtaken), memory.stale)
+    };
     if is_needed {
         match look(agent, app).await {
             Ok(look) => {
-                is_fresh = true;
-                app.memory.borrow_mut().seen = Some(look);
+                let mut memory = app.memory.borrow_mut();
+                memory.seen = Some(look);
+                // What was asked first may have changed before the last answer: nothing is done on such a look.
+                memory.is_overtaken = memory.stale != stale;
+                is_fresh = !memory.is_overtaken;
             }
             Err((reason, waiting_for)) => {
                 app.memory.borrow_mut().look_again = Some(clock::moment().after(LOOK_AGAIN));
@@ -99,7 +106,17 @@ async fn look(agent: &Agent, app: &App) -> Result<Look, (Reason, WaitingFor)> {
             return Err((reason, WaitingFor::Volumes));
         }
     };
+    if has_lost_fork(&app.memory.borrow().record, &forks) {
+        agent.recheck.notify_one(); // the disk of the volume root may be gone
+    }
     Ok(Look { containers, forks, images: images.collect() })
+}
+
+/// Whether the folder of the current release's state is not where it was.
+fn has_lost_fork(record: &Record, forks: &[Fork]) -> bool {
+    record.current.as_ref().is_some_and(|current| {
+        !forks.iter().any(|fork| fork.generation == current.generation && fork.folder)
+    })
 }
 
 fn unsettled() -> Reason {
@@ -147,10 +164,11 @@ fn assemble(agent: &Agent, app: &App, barrier: Option<(Reason, WaitingFor)>) -> 
     };
     if barrier.is_none() {
         evidence::keep_up(&mut memory.evidence, &memory.record, &containers, &images);
-        if memory.sought_until.is_some_and(|until| until <= now) {
-            memory.evidence.sought = None;
-            memory.sought_until = None;
-        }
+    }
+    // Behind a barrier too: a time that has passed would keep the loop awake.
+    if memory.sought_until.is_some_and(|until| until <= now) {
+        memory.evidence.sought = None;
+        memory.sought_until = None;
     }
     World {
         now,
@@ -272,9 +290,10 @@ fn subject(app: &App, world: &World) -> Option<Subject> {
     let spec = world.spec(generation)?;
     let probation = memory.record.intent.as_ref().filter(|i| i.generation == generation);
     let spent = probation.and_then(|i| i.probation.as_ref()).map_or(Millis(0), |p| p.elapsed_ms);
-    // Probes belong to the specification; of the current release today's count.
+    // Probes belong to the specification; of the current release today's count, unless today's definition wants another
+    // container: that one may answer elsewhere.
     let rule: definition::Health = match (&memory.definition, probation) {
-        (Some(force), None) => force.definition.health.clone(),
+        (Some(force), None) if force.hash == spec.hash => force.definition.health.clone(),
         _ => spec.definition.health.clone(),
     };
     let network = spec.definition.shape.network.clone();

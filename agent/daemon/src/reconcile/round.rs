@@ -2,25 +2,32 @@
 //!
 //! Promise: steps of one app never overlap, for one task makes them all; a step is decided on a fresh look alone.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use titania_core::decide::decide;
+use titania_core::names::Generation;
 use titania_core::reason::Reason;
 use titania_core::step::{Change, Decision, Step, Why};
 use titania_core::time::{Millis, Moment};
+use titania_core::world::World;
 
 use super::agent::Agent;
 use super::app::App;
 use super::{observe, perform, publish, requests};
 use crate::board::clock;
 
-/// So many steps within [`PACE_SPAN`] are a loop that gets nowhere: it goes on slowly. An update takes some 20.
-const PACE_STEPS: u32 = 200;
+/// The very same step so often within [`PACE_SPAN`] is a loop that gets nowhere: it goes on slowly. Updates in a row
+/// are no such loop, for each has a number of its own: a pause would fall between stop and start.
+const PACE_STEPS: u32 = 8;
 /// See [`PACE_STEPS`].
 const PACE_SPAN: Millis = Millis::seconds(20);
 /// How slowly.
 const PACE_PAUSE: Duration = Duration::from_secs(5);
+
+/// After a word from the engine, until it is looked whether a download goes on: its own restart policy comes first.
+const FETCH_LOOK: Duration = Duration::from_secs(2);
 
 /// Keeps one app for ever.
 pub async fn keep(agent: Rc<Agent>, app: Rc<App>) {
@@ -54,8 +61,7 @@ async fn rounds(agent: &Rc<Agent>, app: &Rc<App>, pace: &mut Pace) -> Option<Mom
             Decision::Do(step) => Some(step.clone()),
             Decision::Wait(..) | Decision::Idle(_) | Decision::Blocked(..) => None,
         };
-        let needs_look = step.is_some() && !is_fresh;
-        if needs_look && app.memory.borrow().seen.is_some() {
+        if step.is_some() && !is_fresh {
             app.memory.borrow_mut().seen = None;
             continue;
         }
@@ -69,12 +75,21 @@ async fn rounds(agent: &Rc<Agent>, app: &Rc<App>, pace: &mut Pace) -> Option<Mom
             publish::measure(agent, app).await;
             return next(app, &decision);
         };
-        pace.keep().await;
-        let may_give_way = matches!(step, Step::Fetch(..));
+        if pace.is_idle(clock::moment(), pace_key(&world, &step)) {
+            log::warn!("{}: {} again and again: going on slowly", app.name, perform::shown(&step));
+            tokio::time::sleep(PACE_PAUSE).await;
+        }
+        let fetched = match &step {
+            Step::Fetch(generation, _) => Some(*generation),
+            _ => None,
+        };
         tokio::select! {
             () = perform::perform(agent, app, &world, step) => {}
             // Fetching is taken up where it was left.
-            () = asked(app), if may_give_way => app.memory.borrow_mut().progress = None,
+            () = asked(app), if fetched.is_some() => app.memory.borrow_mut().progress = None,
+            () = something_else(agent, app, fetched), if fetched.is_some() => {
+                app.memory.borrow_mut().progress = None;
+            }
         }
         app.memory.borrow_mut().seen = None;
     }
@@ -84,6 +99,23 @@ async fn rounds(agent: &Rc<Agent>, app: &Rc<App>, pace: &mut Pace) -> Option<Mom
 async fn asked(app: &App) {
     while app.memory.borrow().requests.is_empty() {
         app.asked.notified().await;
+    }
+}
+
+/// A download takes hours on a thin line: meanwhile the app may have gone down, or may want something else.
+async fn something_else(agent: &Rc<Agent>, app: &Rc<App>, fetched: Option<Generation>) {
+    loop {
+        app.wake.notified().await;
+        tokio::time::sleep(FETCH_LOOK).await;
+        app.memory.borrow_mut().seen = None;
+        let (world, is_fresh) = observe::world(agent, app).await;
+        let is_other = match decide(&world) {
+            Decision::Do(Step::Fetch(generation, _)) => Some(generation) != fetched,
+            _ => true,
+        };
+        if is_fresh && is_other {
+            return;
+        }
     }
 }
 
@@ -119,19 +151,45 @@ fn is_urgent(change: &Change) -> bool {
 #[derive(Debug, Default)]
 struct Pace {
     began: Moment,
-    steps: u32,
+    steps: BTreeMap<String, u32>,
 }
 
 impl Pace {
-    async fn keep(&mut self) {
-        let now = clock::moment();
+    /// Whether this step has been made too often of late.
+    fn is_idle(&mut self, now: Moment, step: String) -> bool {
         if now.since(self.began).0 > PACE_SPAN.0 {
-            *self = Self { began: now, steps: 0 };
+            *self = Self { began: now, steps: BTreeMap::new() };
         }
-        self.steps += 1;
-        if self.steps > PACE_STEPS {
-            log::warn!("{} steps within {} s: going on slowly", self.steps, PACE_SPAN.0 / 1000);
-            tokio::time::sleep(PACE_PAUSE).await;
+        let count = self.steps.entry(step).or_default();
+        *count += 1;
+        *count > PACE_STEPS
+    }
+}
+
+/// A step, and the generation in whose course it is made.
+fn pace_key(world: &World, step: &Step) -> String {
+    let record = &world.record;
+    let current = record.current.as_ref().map_or(Generation(0), |c| c.generation);
+    let number = record.intent.as_ref().map_or(current, |i| i.generation);
+    format!("{} g{number}", perform::shown(step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p3_only_a_loop_that_gets_nowhere_is_slowed_down() {
+        let mut pace = Pace::default();
+        for generation in 0..30 {
+            for step in ["stop", "fork", "own", "write boots", "start"] {
+                let at = Moment(100_000 + generation * 500);
+                assert!(!pace.is_idle(at, format!("{step} g{generation}")), "g{generation}");
+            }
         }
+        let mut tried = (0..9).map(|n| pace.is_idle(Moment(130_000 + n), "remove g7".to_owned()));
+        assert!(tried.by_ref().take(8).all(|is_idle| !is_idle));
+        assert_eq!(tried.next(), Some(true));
+        assert!(!pace.is_idle(Moment(160_000), "remove g7".to_owned()), "it was a while ago");
     }
 }

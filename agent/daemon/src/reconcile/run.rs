@@ -29,7 +29,7 @@ use crate::board::userland::Userland;
 use crate::board::{clock, disks, identity, sensors};
 use crate::control::{self, Control, Requests};
 use crate::engine::Engine;
-use crate::registry::{Registries, Timeouts};
+use crate::registry::{HostSettings, Registries, Timeouts};
 use crate::report::Mqtt;
 use crate::store::{StateFolder, Store};
 use crate::volumes::Volumes;
@@ -178,7 +178,7 @@ async fn probe_news(agent: Rc<Agent>, mut news: mpsc::UnboundedReceiver<AppName>
     while let Some(name) = news.recv().await {
         if let Some(app) = agent.app(&name) {
             publish::app(&agent, &app);
-            app.wake.notify_one();
+            app.is_stale(); // it may be dead though the engine told nothing (containerd crashed), or have moved
         }
     }
 }
@@ -223,6 +223,10 @@ async fn listen(agent: &Rc<Agent>, signals: &mut Signals, mut watchdog: Watchdog
     }
 }
 
+fn names_a_file(host: &HostSettings) -> bool {
+    host.auth.is_some() || host.password_file.is_some() || host.ca.is_some()
+}
+
 /// Reads all files again. True: settings that were unusable can be used now.
 async fn reload(agent: &Rc<Agent>) -> bool {
     let before = agent.files.borrow().clone();
@@ -231,7 +235,9 @@ async fn reload(agent: &Rc<Agent>) -> bool {
         return true;
     }
     let (old, new) = (&before.settings, &now.settings);
-    let has_other_registries = old.registries != new.registries;
+    // What the files they name hold by now is not known before they are read.
+    let has_other_registries =
+        old.registries != new.registries || wiring::registries(new).iter().any(names_a_file);
     if old.mqtt != new.mqtt {
         let broker = agent.outlet.set_mqtt(mqtt(new, &agent.me.board));
         broker.close().await;

@@ -7,9 +7,9 @@ use titania_core::names::AppName;
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::release::Release;
 use titania_core::status::{Act, HealthState, Next, WaitingFor};
-use titania_core::step::{Decision, Why};
+use titania_core::step::{Change, Decision, Step, Why};
 use titania_core::time::{Moment, Timestamp};
-use titania_core::world::{Candidate, World};
+use titania_core::world::{Candidate, Container, World};
 
 /// A release as a person calls it: its version, else its tag, else twelve digits of its config.
 pub fn release(release: &Release) -> String {
@@ -201,6 +201,13 @@ pub fn next(world: &World, decision: &Decision, times: Times<'_>) -> Next {
     };
     match decision {
         Decision::Do(_) if world.record.intent.is_some() => make(Act::Update, None, None),
+        // A commit is tidied up after, a verdict written: the app itself is done.
+        Decision::Do(Step::Write(change))
+            if matches!(**change, Change::Begin(_) | Change::GoBack(..)) =>
+        {
+            make(Act::Update, None, None)
+        }
+        Decision::Do(_) if runs(world) => poll(None),
         Decision::Do(_) => make(Act::Retry, None, None),
         Decision::Idle(Why::Stopped | Why::Orphaned) => make(Act::None, None, None),
         Decision::Idle(Why::Failed(reason)) => poll(Some(awaits(reason.code))),
@@ -219,6 +226,12 @@ pub fn next(world: &World, decision: &Decision, times: Times<'_>) -> Next {
             _ => make(Act::Retry, *until, Some(WaitingFor::Backoff)),
         },
     }
+}
+
+/// Whether what shall run does.
+fn runs(world: &World) -> bool {
+    let wanted = world.wanted_generation().and_then(|wanted| world.container(wanted));
+    wanted.is_some_and(Container::is_up)
 }
 
 /// How grave an event is.

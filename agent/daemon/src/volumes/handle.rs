@@ -88,6 +88,11 @@ impl Volumes {
         answer.unwrap_or(Err(VolumesError::Cancelled))
     }
 
+    /// Ends when all long jobs given so far have: what is given next begins at once.
+    pub async fn idle(&self) {
+        let _gone = self.long.run(|_| ()).await;
+    }
+
     /// Whose board it is (DESIGN §3.4). `state`: the id in the state folder; `labelled`: has any container,
     /// of whatever instance, an instance label; `fresh`: the id to take if a new one must be made.
     ///

@@ -1,6 +1,10 @@
 use super::*;
 use titania_core::names::StartedAt;
+use titania_core::reason::{Class, Code, Reason};
 use titania_core::status::ContainerState;
+use titania_core::status::StepName;
+use titania_core::time::Timestamp;
+use titania_core::world::Failure;
 
 fn container(generation: u64, state: ContainerState, started_at: Option<&str>) -> Container {
     Container {
@@ -57,4 +61,24 @@ fn a_comparison_counts_for_the_very_container() {
     let there = [container(2, ContainerState::Created, None)];
     assert!(kept(evidence.clone(), &there).compared.is_some());
     assert!(kept(evidence, &[]).compared.is_none());
+}
+
+#[test]
+fn a_failure_stands_while_its_container_does_though_it_only_has_to_go() {
+    let reason = Reason::new(
+        Code::EngineError,
+        Class::Environment,
+        "device or resource busy",
+        "",
+        Timestamp(0),
+    );
+    let failed = |generation| Failure {
+        generation: Generation(generation),
+        step: StepName::Stop,
+        reason: reason.clone(),
+        retry_at: Moment(10_000),
+    };
+    let evidence = Evidence { failed: vec![failed(1), failed(2)], ..Evidence::default() };
+    let got = kept(evidence, &[container(1, ContainerState::Exited, Some("a"))]);
+    assert_eq!(got.failed, [failed(1)]);
 }

@@ -121,3 +121,19 @@ fn a_refused_start_leaves_all_as_it_was() {
         assert_eq!(exits.how("c", true, &boot, None), how, "{events:?}");
     }
 }
+
+#[test]
+fn the_agent_s_own_stop_of_what_ran_before_it_is_nobody_else_s() {
+    let boot = BootId("b".into());
+    let mut exits = after(&[Up, OwnStop]);
+    assert!(!exits.killed("c"), "told as a hand from outside");
+    exits.died("c", 0);
+    assert!(exits.was_asked_for("c"), "it counts towards no crash loop");
+    assert_eq!(exits.how("c", true, &boot, None), Ended::Ambiguous(Code::ExitUnseen));
+    assert!(!exits.destroyed("c"));
+    let mut exits = after(&[Up, OwnStop, Start]);
+    assert!(exits.killed("c"), "another start, another hand");
+    let mut exits = after(&[Up]);
+    assert!(exits.killed("c"));
+    assert!(exits.was_asked_for("c"), "by somebody");
+}

@@ -11,6 +11,7 @@ use titania_core::release::Release;
 use titania_core::spec::Spec;
 use titania_core::status::Progress;
 use titania_core::time::Millis;
+use titania_core::world::Candidate;
 
 use super::super::fault::Fault;
 use super::super::{backoff, gates, polls, publish};
@@ -42,11 +43,9 @@ impl Act<'_> {
         self.app.memory.borrow_mut().progress = None;
         result?;
         let image = self.agent.engine.image_by_name(&pull.name()).await?.ok_or(Fault::LookAgain)?;
+        // Before the tag: a crash between the two would leave an image that nobody looks at again.
+        self.is_what_was_promised(&image, &spec.release).await?;
         self.agent.engine.tag(&pull.name(), &self.app.name, generation).await?;
-        if let Err(fault) = self.is_what_was_promised(&image, &spec.release).await {
-            self.agent.engine.untag(&self.app.name, generation).await?;
-            return Err(fault);
-        }
         self.agent.volumes.sync().await?;
         Ok(())
     }
@@ -156,11 +155,15 @@ impl Act<'_> {
         let registries = self.agent.registries.borrow().clone();
         let found = match (repository(&spec.release), spec.release.manifest) {
             (Some(repository), Some(manifest)) => {
-                let asked = registries.exists(&repository, &manifest, clock::moment()).await;
-                if let Err(error) = &asked {
-                    log::warn!("{}: {error}", self.app.name);
+                match registries.exists(&repository, &manifest, clock::moment()).await {
+                    Ok(found) => found,
+                    // One that does not answer has not said no. Where the app follows another by now it is not waited for.
+                    Err(error) if self.follows_another(&repository) => {
+                        log::warn!("{}: {error}", self.app.name);
+                        false
+                    }
+                    Err(error) => return Err(error.into()),
                 }
-                asked.unwrap_or(false)
             }
             _ => false,
         };
@@ -174,6 +177,16 @@ impl Act<'_> {
         };
         memory.sought_until = Some(clock::moment().after(wait));
         Ok(())
+    }
+}
+
+impl Act<'_> {
+    /// Whether the candidate lies in another registry than this repository does.
+    fn follows_another(&self, old: &Repository) -> bool {
+        let Candidate::Known(spec) = &self.world.candidate else {
+            return false;
+        };
+        repository(&spec.release).is_some_and(|new| new.host != old.host)
     }
 }
 

@@ -79,7 +79,8 @@ pub async fn perform(agent: &Rc<Agent>, app: &Rc<App>, world: &World, step: Step
         (Ok(()), Some(_)) => {}
         (Ok(()), None) => app.memory.borrow_mut().pause = None,
         (Err(Fault::LookAgain), _) => {
-            log::info!("{}: {} has no sure answer: looking again", app.name, shown(&step))
+            log::info!("{}: {} has no sure answer: looking again", app.name, shown(&step));
+            agent.recheck.notify_one(); // it may hang
         }
         (Err(fault), Some((name, generation))) => failed(app, generation, name, fault),
         (Err(fault), None) => pause(app, &step, fault),
@@ -215,5 +216,6 @@ fn change_word(change: &Change) -> &'static str {
         Change::Retry => "retry",
         Change::GoBack(..) => "go back",
         Change::Hold(_) => "hold",
+        Change::Moved => "moved",
     }
 }

@@ -20,6 +20,8 @@ use crate::engine::{EngineError, Started, Stopped};
 const STUCK_AFTER: Millis = Millis::seconds(60);
 /// A removal takes the engine some 100 ms; it tells of its end.
 const REMOVAL_WAIT: Duration = Duration::from_secs(1);
+/// Longest wait for the disks' thread after which a cutover is still decided on.
+const QUEUE_MAX: Millis = Millis::seconds(2);
 /// Grace of a container whose definition is nowhere to be found.
 const GRACE: Millis = Millis::seconds(30);
 
@@ -33,12 +35,27 @@ impl Act<'_> {
         self.world.spec(generation).cloned()
     }
 
+    /// Whether a stop of that generation is the one that an update makes.
+    fn is_cutover(&self, generation: Generation) -> bool {
+        let record = &self.world.record;
+        let is_current = record.current.as_ref().is_some_and(|c| c.generation == generation);
+        is_current && record.intent.as_ref().is_some_and(|i| i.boots() == 0)
+    }
+
     /// Stops a container, and keeps in evidence what that found: only one that was running is known to stay down.
     pub(super) async fn stop(&self, generation: Generation) -> Result<(), Fault> {
         let container = self.container(generation)?;
         let grace = self.spec(generation).map_or(GRACE, |spec| spec.definition.shape.stop.grace);
         let began = clock::moment();
         let was_up = container.is_up();
+        if was_up && self.is_cutover(generation) {
+            // Its copy would wait behind another app's long walk, and the app be down meanwhile.
+            self.agent.volumes.idle().await;
+            if clock::moment().since(began) > QUEUE_MAX {
+                return Err(Fault::LookAgain); // a gate may be shut by now
+            }
+        }
+        let began = clock::moment();
         let is_wanted = self.world.wanted_generation() == Some(generation)
             || self.world.record.current.as_ref().is_some_and(|c| c.generation == generation);
         if was_up && is_wanted && self.world.record.intent.is_some() {

@@ -12,7 +12,7 @@ use titania_core::world::{Begun, RecordFrom, World};
 use super::super::agent::Agent;
 use super::super::app::{App, Down, Memory};
 use super::super::fault::Fault;
-use super::super::{evidence, news, polls};
+use super::super::{apps, evidence, news, polls};
 use super::Act;
 use crate::board::clock;
 
@@ -55,6 +55,10 @@ pub async fn write(
     }
     for told in news::of_change(&app.name, &old, &new, change) {
         agent.outlet.tell(Some(&app.name), told);
+    }
+    if let Change::Rebuild(_) = change {
+        // Where the file is bad the definition in force is the record's, which was only found now.
+        apps::take_over(agent, app);
     }
     if old.current != new.current {
         polls::judge_again(agent, app);
@@ -129,6 +133,7 @@ fn follow(memory: &mut Memory, world: &World, change: &Change, old: &Record) {
         | Change::Verdict(_)
         | Change::Proven
         | Change::Rebuild(_)
+        | Change::Moved
         | Change::Hold(_) => {}
     }
 }
