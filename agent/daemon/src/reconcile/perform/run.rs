@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use titania_core::definition::OWN_NETWORK;
 use titania_core::event::{EventType, Level};
 use titania_core::names::Generation;
 use titania_core::reason::{Class, Code};
@@ -14,7 +15,7 @@ use super::super::fault::Fault;
 use super::super::news::Told;
 use super::Act;
 use crate::board::clock;
-use crate::engine::{EngineError, Started, Stopped};
+use crate::engine::{EngineError, Refusal, Started, Stopped};
 
 /// After grace, SIGKILL and this long a container that still runs is stuck in the kernel (DESIGN §4, "stop").
 const STUCK_AFTER: Millis = Millis::seconds(60);
@@ -157,6 +158,15 @@ impl Act<'_> {
             }
             Err(error) => {
                 self.agent.exits.borrow_mut().refused(&container.id, before);
+                if error.refusal() == Some(Refusal::NetworkMissing) {
+                    // It names the network by the id that one had: only a container made anew finds another of that name.
+                    self.note_sent(generation, false);
+                    self.remove(generation).await?;
+                    let spec = self.spec(generation);
+                    if spec.is_some_and(|spec| spec.definition.shape.network == OWN_NETWORK) {
+                        return Err(Fault::LookAgain); // that one is there by now
+                    }
+                }
                 Err(error.into())
             }
         }
