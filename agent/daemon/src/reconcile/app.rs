@@ -79,6 +79,8 @@ pub struct Memory {
     pub evidence: Evidence,
     /// How often each step failed in a row.
     pub failures: BTreeMap<(Generation, StepName), u32>,
+    /// Steps in a row whose answer was lost.
+    pub unsure: u32,
     /// A write or a pruning that failed: no other is made before.
     pub pause: Option<Pause>,
     /// When the answer of the registry to "is it still there" is forgotten.
@@ -216,6 +218,7 @@ impl Memory {
             young_until: None,
             evidence: Evidence::default(),
             failures: BTreeMap::new(),
+            unsure: 0,
             pause: None,
             sought_until: None,
             sought_count: 0,
@@ -270,6 +273,28 @@ impl Memory {
         self.evidence
             .failed
             .retain(|failure| (failure.generation, failure.step) != (generation, step));
+    }
+
+    /// The registry answers: what it could not give before is asked for again at once. Tells whether there is such.
+    pub fn registry_is_back(&mut self) -> bool {
+        let is_its = |reason: &Reason| {
+            matches!(
+                reason.code,
+                Code::RegistryUnreachable | Code::RegistryDenied | Code::RateLimited
+            )
+        };
+        let failed = self.evidence.failed.iter().filter(|failed| is_its(&failed.reason));
+        let over: Vec<_> = failed.map(|failed| (failed.generation, failed.step)).collect();
+        let was_sought = self.evidence.sought.is_some_and(|(_, found)| !found);
+        if over.is_empty() && !was_sought {
+            return false;
+        }
+        for (generation, step) in over {
+            self.forgive(generation, step);
+        }
+        self.evidence.sought = self.evidence.sought.filter(|(_, found)| *found);
+        self.sought_until = self.sought_until.filter(|_| self.evidence.sought.is_some());
+        true
     }
 
     /// Forgets all failures: an operator's `retry`, or another target.

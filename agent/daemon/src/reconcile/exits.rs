@@ -5,14 +5,16 @@
 //! Trusts nothing that inspect says of an end: after a crash of the engine an exit code means nothing.
 //! Pure: events in, answers out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use titania_core::names::BootId;
 use titania_core::reason::Code;
 
-/// What was seen of one container since its last start.
+/// What was seen of one container since its last start, or since the stream is open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Watch {
+    /// Seen from its start on.
+    whole: bool,
     /// Someone else's signal or removal came.
     foreign: bool,
     /// This run asked the engine to stop or remove it: signals from then on are its own.
@@ -25,10 +27,7 @@ struct Watch {
 
 /// What was known of a container before its start was asked for.
 #[derive(Debug)]
-pub struct Before {
-    watch: Option<Watch>,
-    foreign: bool,
-}
+pub struct Before(Option<Watch>);
 
 /// How a container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,11 +48,6 @@ pub enum Ended {
 pub struct Exits {
     connected: bool,
     watched: BTreeMap<String, Watch>,
-    /// Containers that somebody else stopped or removed, also before a stream began.
-    foreign: BTreeMap<String, ()>,
-    /// Containers that this run stops or removes though their start was not seen: the end of such a one stays unseen,
-    /// but it is nobody else's doing.
-    unwatched: BTreeSet<String>,
 }
 
 impl Exits {
@@ -62,98 +56,74 @@ impl Exits {
         self.connected = true;
     }
 
-    /// The stream broke: nothing that runs now is seen to its end.
+    /// The stream broke: nothing that runs now is seen to its end. What this run had asked for stays its own.
     pub fn broke(&mut self) {
         self.connected = false;
-        self.watched.clear();
-        self.foreign.clear();
-        self.unwatched.clear();
+        self.watched.retain(|_, watch| watch.own_stop);
+        for watch in self.watched.values_mut() {
+            *watch = Watch { own_stop: true, ..Watch::default() };
+        }
     }
 
     /// A start is about to be asked for. Returns what was known before, for [`Exits::refused`].
     pub fn asked(&mut self, id: &str) -> Before {
-        let before =
-            Before { watch: self.watched.get(id).cloned(), foreign: self.foreign.contains_key(id) };
+        let before = Before(self.watched.get(id).cloned());
         self.started(id);
         before
     }
 
     /// A start was seen.
     pub fn started(&mut self, id: &str) {
-        self.foreign.remove(id);
-        self.unwatched.remove(id);
-        if self.connected {
-            self.watched.insert(id.to_string(), Watch::default());
-        }
+        let watch = Watch { whole: self.connected, ..Watch::default() };
+        self.watched.insert(id.to_string(), watch);
     }
 
     /// This run is about to stop or remove it.
     pub fn own_stop(&mut self, id: &str) {
-        match self.watched.get_mut(id) {
-            Some(watch) => watch.own_stop = true,
-            None => {
-                self.unwatched.insert(id.to_string());
-            }
-        }
+        self.of(id).own_stop = true;
     }
 
-    /// This run is about to remove it, down as it is.
-    pub fn own_removal(&mut self, id: &str) {
-        if self.connected {
-            self.watched.entry(id.to_string()).or_default().own_stop = true;
-        }
+    fn of(&mut self, id: &str) -> &mut Watch {
+        self.watched.entry(id.to_string()).or_default()
     }
 
     /// The engine refused its start: all is as it was before.
     pub fn refused(&mut self, id: &str, before: Before) {
-        self.watched.remove(id);
-        if let Some(watch) = before.watch.filter(|_| self.connected) {
-            self.watched.insert(id.to_string(), watch);
-        }
-        if before.foreign {
-            self.foreign.insert(id.to_string(), ());
-        }
+        match before.0 {
+            Some(watch) => self.watched.insert(id.to_string(), watch),
+            None => self.watched.remove(id),
+        };
     }
 
     /// A signal was sent to it. Tells whether it is the first by somebody else: a stop can take two.
     pub fn killed(&mut self, id: &str) -> bool {
-        match self.watched.get_mut(id) {
-            Some(watch) if watch.own_stop => false,
-            Some(watch) => !std::mem::replace(&mut watch.foreign, true),
-            None if self.unwatched.contains(id) => false,
-            None => self.foreign.insert(id.to_string(), ()).is_none(),
-        }
+        let watch = self.of(id);
+        !watch.own_stop && !std::mem::replace(&mut watch.foreign, true)
     }
 
     /// The kernel killed a process of it for lack of memory.
     pub fn out_of_memory(&mut self, id: &str) {
-        if let Some(watch) = self.watched.get_mut(id) {
-            watch.out_of_memory = true;
-        }
+        self.of(id).out_of_memory = true;
     }
 
     /// It ended.
     pub fn died(&mut self, id: &str, code: i64) {
-        if let Some(watch) = self.watched.get_mut(id) {
-            watch.died = Some(code);
-        }
+        self.of(id).died = Some(code);
     }
 
     /// It was removed. Tells whether by somebody else whose hand was not told of yet.
     pub fn destroyed(&mut self, id: &str) -> bool {
         let watch = self.watched.remove(id).unwrap_or_default();
-        let was_told = self.foreign.remove(id).is_some() || watch.foreign;
-        let is_own = self.unwatched.remove(id) || watch.own_stop;
-        !is_own && !was_told
+        !watch.own_stop && !watch.foreign
     }
 
     /// Whether its `die` must still come: the stream is unbroken since its start, and told of no end yet.
     ///
     /// On some engines it comes after the container is seen stopped, on 26.1 after the answer to stop.
     pub fn awaits_die(&self, id: &str) -> bool {
-        self.watched
-            .get(id)
-            .is_some_and(|watch| watch.died.is_none() && !watch.own_stop && !watch.foreign)
+        self.watched.get(id).is_some_and(|watch| {
+            watch.whole && watch.died.is_none() && !watch.own_stop && !watch.foreign
+        })
     }
 
     /// How it ended. `signals_seen` is false on an engine without `kill` events (Podman): there no exit is the release's own.
@@ -171,10 +141,9 @@ impl Exits {
         match self.watched.get(id) {
             _ if !signals_seen => Ended::Ambiguous(Code::ExitUnseen),
             Some(watch) if watch.foreign => Ended::Ambiguous(Code::StoppedOutside),
-            Some(Watch { died: Some(code), out_of_memory, .. }) => {
+            Some(Watch { whole: true, died: Some(code), out_of_memory, .. }) => {
                 Ended::Own { code: *code, out_of_memory: *out_of_memory }
             }
-            None if self.foreign.contains_key(id) => Ended::Ambiguous(Code::StoppedOutside),
             _ => Ended::Ambiguous(Code::ExitUnseen),
         }
     }
@@ -182,15 +151,11 @@ impl Exits {
     /// Whether somebody, the agent or a person, asked for its end.
     pub fn was_asked_for(&self, id: &str) -> bool {
         self.watched.get(id).is_some_and(|watch| watch.own_stop || watch.foreign)
-            || self.unwatched.contains(id)
-            || self.foreign.contains_key(id)
     }
 
     /// Forgets all containers but these.
     pub fn keep(&mut self, alive: impl Fn(&str) -> bool) {
         self.watched.retain(|id, _| alive(id));
-        self.foreign.retain(|id, ()| alive(id));
-        self.unwatched.retain(|id| alive(id));
     }
 }
 

@@ -3,6 +3,8 @@
 //! Promise: between two polls of a repository lies the setting, moved by up to 20 % by the board's id, so that a
 //! fleet does not ask in step; an operator's question is asked at once, except within a `Retry-After`.
 
+mod judging;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,37 +13,36 @@ use std::time::Duration;
 
 use titania_core::digest::Digest;
 use titania_core::names::AppName;
-use titania_core::reason::{Code, Reason};
+use titania_core::reason::Reason;
 use titania_core::reference::Reference;
 use titania_core::release::Release;
 use titania_core::time::{Millis, Moment};
 use titania_core::track::Track;
-use titania_core::world::Candidate;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinSet;
 
 use super::agent::Agent;
-use super::app::{App, InForce, Memory};
-use super::candidate::{self, Measure};
+use super::app::{App, InForce};
 use super::perform::repository;
 use crate::board::clock;
 use crate::registry::{Failure, RegistryError, Resolved, Round};
 
 /// Shortest time between two polls, whatever the settings say.
 const POLL_MIN: Millis = Millis::seconds(60);
-/// Until an age is looked at again that needs a clock.
-const CLOCK_LOOK: Millis = Millis::seconds(60);
+
+use judging::judge;
+pub use judging::judge_again;
 
 type Answer = Result<Rc<Resolved>, Failure>;
+type Waiting = oneshot::Sender<Result<(), Reason>>;
 
 /// All polls of the board.
 #[derive(Default)]
 pub struct Polls {
     all: RefCell<BTreeMap<String, Poll>>,
     round: Cell<u64>,
-    wake: Notify,
-    /// Hosts that are being asked: one that does not answer holds up no other.
+    /// Hosts that are being asked.
     busy: RefCell<BTreeSet<String>>,
+    wake: Notify,
 }
 
 /// One question: a reference and its track.
@@ -53,7 +54,7 @@ struct Poll {
     /// What was answered last.
     answer: Option<Answer>,
     /// Who waits for an answer.
-    waiting: Vec<oneshot::Sender<Result<(), Reason>>>,
+    waiting: Vec<Waiting>,
     /// Apps that follow it.
     apps: Vec<AppName>,
 }
@@ -62,13 +63,19 @@ fn key(force: &InForce) -> String {
     format!("{} {:?}", force.definition.shape.image, force.definition.track)
 }
 
+impl Poll {
+    /// A pinned digest that is known is asked for no more.
+    fn is_settled(&self) -> bool {
+        self.track == Track::Pinned && matches!(self.answer, Some(Ok(_)))
+    }
+}
+
 impl Polls {
     /// When the registry is asked for an app next; null for a pinned digest that is known.
     pub fn next(&self, app: &AppName) -> Option<Moment> {
         let all = self.all.borrow();
         let poll = all.values().find(|poll| poll.apps.contains(app))?;
-        let is_settled = poll.track == Track::Pinned && matches!(poll.answer, Some(Ok(_)));
-        (!is_settled).then_some(poll.next)
+        (!poll.is_settled()).then_some(poll.next)
     }
 
     /// Looks which questions the definitions ask. A new one is asked at once.
@@ -125,36 +132,50 @@ impl Polls {
         self.wake.notify_one();
     }
 
+    fn take_waiting(&self, key: &str) -> Vec<Waiting> {
+        let mut all = self.all.borrow_mut();
+        all.get_mut(key).map(|poll| std::mem::take(&mut poll.waiting)).unwrap_or_default()
+    }
+
+    /// Keeps an answer; tells for whom it is. Nobody where no definition asks this any more.
+    fn answered(&self, key: &str, answer: &Answer, next: Moment) -> Vec<AppName> {
+        let mut all = self.all.borrow_mut();
+        let Some(poll) = all.get_mut(key) else {
+            return Vec::new();
+        };
+        // Somebody asked meanwhile: at once again.
+        poll.next = if poll.waiting.is_empty() { next } else { clock::moment() };
+        poll.answer = Some(answer.clone());
+        poll.apps.clone()
+    }
+
     fn soonest(&self) -> Option<Moment> {
         let all = self.all.borrow();
-        let is_open = |poll: &&Poll| {
-            !(poll.track == Track::Pinned
-                && matches!(poll.answer, Some(Ok(_)))
-                && poll.waiting.is_empty())
-        };
         let busy = self.busy.borrow();
-        let is_free = |poll: &&Poll| !busy.contains(&poll.reference.repository.host);
-        all.values().filter(is_open).filter(is_free).map(|poll| poll.next).min()
+        let is_open = |poll: &&Poll| {
+            let is_idle = poll.is_settled() && poll.waiting.is_empty();
+            !is_idle && !busy.contains(&poll.reference.repository.host)
+        };
+        all.values().filter(is_open).map(|poll| poll.next).min()
     }
 
     fn due(&self, now: Moment) -> BTreeMap<String, Vec<(String, Reference, Track)>> {
+        let busy = self.busy.borrow();
         let mut hosts: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for (key, poll) in self.all.borrow().iter() {
-            let is_settled = poll.track == Track::Pinned && matches!(poll.answer, Some(Ok(_)));
-            if poll.next <= now && (!is_settled || !poll.waiting.is_empty()) {
+            let is_busy = busy.contains(&poll.reference.repository.host);
+            let is_idle = poll.is_settled() && poll.waiting.is_empty();
+            if poll.next <= now && !is_busy && !is_idle {
                 let question = (key.clone(), poll.reference.clone(), poll.track.clone());
                 hosts.entry(poll.reference.repository.host.clone()).or_default().push(question);
             }
         }
-        let busy = self.busy.borrow();
-        hosts.retain(|host, _| !busy.contains(host));
         hosts
     }
 }
 
 /// Polls for ever.
 pub async fn keep(agent: Rc<Agent>) {
-    let mut asked = JoinSet::new();
     loop {
         let until = soonest(&agent);
         let asleep = async {
@@ -169,22 +190,9 @@ pub async fn keep(agent: Rc<Agent>) {
         tokio::select! {
             () = agent.polls.wake.notified() => {}
             () = asleep => {}
-            Some(host) = asked.join_next() => {
-                let mut busy = agent.polls.busy.borrow_mut();
-                match host {
-                    Ok(host) => {
-                        busy.remove::<String>(&host);
-                    }
-                    Err(_) => busy.clear(),
-                }
-                drop(busy);
-                if asked.is_empty() {
-                    agent.registries.borrow().rest();
-                }
-            }
         }
         grown_up(&agent);
-        round(&agent, &mut asked);
+        round(&agent);
     }
 }
 
@@ -205,8 +213,8 @@ fn grown_up(agent: &Rc<Agent>) {
     }
 }
 
-/// Asks all that is due, hosts side by side.
-fn round(agent: &Rc<Agent>, asked: &mut JoinSet<String>) {
+/// Asks all that is due, hosts side by side: one that does not answer holds up no other.
+fn round(agent: &Rc<Agent>) {
     let due = agent.polls.due(clock::moment());
     if due.is_empty() || agent.shared.borrow().platform.is_none() {
         return;
@@ -216,11 +224,15 @@ fn round(agent: &Rc<Agent>, asked: &mut JoinSet<String>) {
     for (host, questions) in due {
         agent.polls.busy.borrow_mut().insert(host.clone());
         let agent = Rc::clone(agent);
-        asked.spawn_local(async move {
+        tokio::task::spawn_local(async move {
             for (key, reference, track) in questions {
                 ask(&agent, &key, &reference, &track, Round(number)).await;
             }
-            host
+            agent.polls.busy.borrow_mut().remove(&host);
+            if agent.polls.busy.borrow().is_empty() {
+                agent.registries.borrow().rest();
+            }
+            agent.polls.wake.notify_one();
         });
     }
 }
@@ -230,6 +242,8 @@ async fn ask(agent: &Rc<Agent>, key: &str, reference: &Reference, track: &Track,
     let Some((board, _)) = agent.shared.borrow().platform.clone() else {
         return;
     };
+    // Who asks from here on wants to know what is there from here on.
+    let waiting = agent.polls.take_waiting(key);
     let answer = registries.resolve(reference, track, &board, round, clock::moment()).await;
     let now = clock::moment();
     if let Err(failure) = &answer {
@@ -237,16 +251,7 @@ async fn ask(agent: &Rc<Agent>, key: &str, reference: &Reference, track: &Track,
     }
     let pause = registries.not_before(&reference.repository.host).filter(|pause| pause.at > now);
     let next = pause.map_or_else(|| now.after(interval(agent)), |pause| pause.at);
-    let (apps, waiting) = {
-        let mut all = agent.polls.all.borrow_mut();
-        let Some(poll) = all.get_mut(key) else {
-            return; // no definition asks this any more
-        };
-        poll.next = next;
-        poll.answer = Some(answer.clone());
-        (poll.apps.clone(), std::mem::take(&mut poll.waiting))
-    };
-    for app in apps.iter().filter_map(|name| agent.app(name)) {
+    for app in agent.polls.answered(key, &answer, next).iter().filter_map(|name| agent.app(name)) {
         judge(agent, &app, &answer);
         super::publish::app(agent, &app);
     }
@@ -271,96 +276,6 @@ fn spread(poll: Millis, board: &str) -> Millis {
     board.hash(&mut hasher);
     let permille = 800 + hasher.finish() % 401;
     Millis((poll.0.saturating_mul(permille) / 1000).max(POLL_MIN.0))
-}
-
-/// Judges the last answer again: record or definition changed, or time passed.
-pub fn judge_again(agent: &Rc<Agent>, app: &Rc<App>) {
-    let answer = {
-        let memory = app.memory.borrow();
-        let all = agent.polls.all.borrow();
-        let poll = memory.definition.as_ref().and_then(|force| all.get(&key(force)));
-        poll.and_then(|poll| poll.answer.clone())
-    };
-    match answer {
-        Some(answer) => judge(agent, app, &answer),
-        None => {
-            let mut memory = app.memory.borrow_mut();
-            memory.candidate = Candidate::Unknown;
-            memory.young_until = None;
-        }
-    }
-}
-
-/// What an answer is for one app.
-fn judge(agent: &Rc<Agent>, app: &Rc<App>, answer: &Answer) {
-    let before = app.memory.borrow().candidate.clone();
-    let is_due;
-    {
-        let memory = &mut *app.memory.borrow_mut();
-        let Some(force) = memory.definition.clone() else {
-            return;
-        };
-        memory.warnings.retain(|code, _| !is_of_registry(*code));
-        memory.young_until = None;
-        is_due = answer.is_ok() && has_answered(memory);
-        let at = clock::wall();
-        let current = memory.record.current.as_ref();
-        let by = Measure { definition: &force.definition, hash: force.hash, current, at };
-        match answer {
-            Ok(resolved) => match too_young(&resolved.release, &force) {
-                Some(wait) => memory.young_until = Some(clock::moment().after(wait)),
-                None => memory.candidate = candidate::judge(&resolved.release, by),
-            },
-            Err(failure) if failure.refuses() => {
-                memory.candidate =
-                    candidate::refused(&failure.release, by, failure.error.reason(at));
-            }
-            // What was known stays known.
-            Err(failure) if matches!(before, Candidate::Known(_) | Candidate::Refused(_)) => {
-                let reason = failure.error.reason(at);
-                memory.warnings.insert(reason.code, reason);
-            }
-            Err(failure) => memory.candidate = Candidate::Unreachable(failure.error.reason(at)),
-        }
-    }
-    if is_due || app.memory.borrow().candidate != before {
-        agent.polls.wake.notify_one();
-        app.wake.notify_one();
-    }
-}
-
-/// The registry answers again: what it did not answer to is asked anew at the next look.
-fn has_answered(memory: &mut Memory) -> bool {
-    let now = clock::moment();
-    let is_silent = |code| matches!(code, Code::RegistryUnreachable | Code::RegistryDenied);
-    let mut is_due = false;
-    for failure in memory.evidence.failed.iter_mut().filter(|f| is_silent(f.reason.code)) {
-        failure.retry_at = now;
-        is_due = true;
-    }
-    is_due
-}
-
-fn is_of_registry(code: Code) -> bool {
-    matches!(
-        code,
-        Code::RegistryUnreachable
-            | Code::RegistryDenied
-            | Code::RateLimited
-            | Code::ImageMissing
-            | Code::ConfigInvalid
-    )
-}
-
-fn too_young(release: &Release, force: &InForce) -> Option<Millis> {
-    if force.definition.update.min_age.0 == 0 {
-        return None;
-    }
-    if !clock::is_synced() {
-        return Some(CLOCK_LOOK);
-    }
-    let wait = candidate::is_young_for(release, &force.definition, clock::wall());
-    (wait.0 > 0).then_some(wait)
 }
 
 /// Digests of a release's layers as its config promises them: from the last answers, else asked for by its digest.

@@ -144,6 +144,12 @@ async fn one(agent: &Rc<Agent>, app: &Rc<App>, taken: &Taken) -> Result<(), Prob
                 memory.forgive_all();
                 memory.evidence.retry_at = None;
             }
+            if taken.verb == Verb::Update
+                && agent.shared.borrow().platform.is_none()
+                && let Some((reason, _)) = agent.barrier()
+            {
+                return Err(of_reason(&reason, UNAVAILABLE)); // it is not known yet what to ask for
+            }
             let answer = agent.polls.ask(&app.name);
             let (requests, id) = (agent.requests.clone(), taken.id.clone());
             let needs_answer = taken.verb == Verb::Update;

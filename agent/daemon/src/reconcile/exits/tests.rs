@@ -104,6 +104,12 @@ fn a_hand_from_outside_is_told_from_the_agent_s_own() {
     assert!(!exits.destroyed("c"));
     let mut exits = after(&[Up, Kill]);
     assert!(!exits.destroyed("c"));
+    // Also of one that ran before this agent, and over a break of the stream.
+    let mut exits = after(&[Up, OwnStop]);
+    assert!(!exits.killed("c"));
+    let mut exits = after(&[Up, Start, OwnStop, Broke, Up]);
+    assert!(!exits.killed("c"));
+    assert!(!exits.destroyed("c"));
 }
 
 #[test]

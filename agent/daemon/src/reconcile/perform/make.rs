@@ -65,7 +65,7 @@ impl Act<'_> {
             return Ok(());
         }
         // It is made anew when this is tried again: an older agent's, or another's, may stand under the name.
-        self.agent.exits.borrow_mut().own_removal(&container.id);
+        self.agent.exits.borrow_mut().own_stop(&container.id);
         self.agent.engine.remove(&container.id).await?;
         let message = format!(
             "the engine did not make what was asked for: {}",

@@ -15,6 +15,7 @@ mod tidy;
 mod write;
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use titania_core::fork::Mark;
 use titania_core::names::Generation;
@@ -32,6 +33,11 @@ use crate::board::clock;
 
 pub use fetch::repository;
 pub use write::{append_last, write};
+
+/// So many steps in a row without a sure answer, and the next look is made after [`UNSURE_PAUSE`].
+const UNSURE_MAX: u32 = 3;
+/// See [`UNSURE_MAX`].
+const UNSURE_PAUSE: Duration = Duration::from_secs(1);
 
 /// One step of one app.
 pub struct Act<'a> {
@@ -55,6 +61,16 @@ pub async fn perform(agent: &Rc<Agent>, app: &Rc<App>, world: &World, step: Step
         && world.record.intent.as_ref().is_some_and(|i| i.generation == generation)
     {
         app.memory.borrow_mut().took(name, now.since(began));
+    }
+    let unsure = {
+        let mut memory = app.memory.borrow_mut();
+        let is_unsure = result == Err(Fault::LookAgain);
+        memory.unsure = if is_unsure { memory.unsure.saturating_add(1) } else { 0 };
+        memory.unsure
+    };
+    if unsure >= UNSURE_MAX {
+        // What moves moves within moments; a look that changes nothing is not made in a storm.
+        tokio::time::sleep(UNSURE_PAUSE).await;
     }
     match (result, name) {
         (Ok(()), Some((name, generation))) if forgives(&step, world) => {

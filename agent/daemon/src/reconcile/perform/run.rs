@@ -119,7 +119,7 @@ impl Act<'_> {
     /// Removes a container that is down. Its volumes stay.
     pub(super) async fn remove(&self, generation: Generation) -> Result<(), Fault> {
         let container = self.container(generation)?;
-        self.agent.exits.borrow_mut().own_removal(&container.id);
+        self.agent.exits.borrow_mut().own_stop(&container.id);
         match self.agent.engine.remove(&container.id).await {
             Ok(()) | Err(EngineError::NoSuch { .. }) => Ok(()),
             Err(EngineError::Conflict { .. }) => {
