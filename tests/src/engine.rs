@@ -8,7 +8,7 @@ use crate::container::Container;
 use crate::http::{Place, Response, ask};
 use crate::namespace;
 use crate::process::{Process, find};
-use crate::wait::wait_until;
+use crate::wait::{SOON, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -156,6 +156,8 @@ impl Engine {
     pub fn freeze(&self) {
         if let Some(process) = self.dockerd.borrow_mut().as_mut() {
             process.signal(Signal::SIGSTOP);
+            // The signal reaches one thread after another: frozen is what the kernel calls so, each of them.
+            wait_until(SOON, "dockerd to be frozen", || process.is_frozen());
         }
     }
 
