@@ -4,11 +4,12 @@
 //! Promise: it can be stopped, killed and started again by itself; what the tests see of containers
 //! they ask it over its own API, with a client of their own.
 
+use crate::SOON;
 use crate::container::Container;
 use crate::http::{Place, Response, ask};
 use crate::namespace;
 use crate::process::{Process, find};
-use crate::wait::{SOON, wait_until};
+use crate::wait::wait_until;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::cell::RefCell;
