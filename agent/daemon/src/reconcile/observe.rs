@@ -60,6 +60,7 @@ pub async fn world(agent: &Rc<Agent>, app: &App) -> (World, bool) {
     }
     let mut world = assemble(agent, app, barrier);
     if world.barrier.is_none() {
+        world.evidence.disk_low = gates::disk_of_volumes_low(agent, &world).await;
         watch(agent, app, &world);
         world.health = health(agent, app, &world);
         note_settled(app, &mut world);
