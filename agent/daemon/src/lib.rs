@@ -14,4 +14,5 @@ pub mod volumes;
 pub mod workers;
 
 #[cfg(test)]
+#[path = "scratch_tests.rs"]
 mod scratch;

@@ -1,3 +1,5 @@
+//! What probe answers, in which order and at which times, make of a release.
+
 use super::*;
 use alloc::vec::Vec;
 

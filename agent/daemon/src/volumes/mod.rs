@@ -30,6 +30,7 @@ mod seed;
 mod size;
 mod space;
 #[cfg(test)]
+#[path = "ground_tests.rs"]
 mod testing;
 mod tree;
 mod uids;

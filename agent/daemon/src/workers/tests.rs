@@ -1,3 +1,5 @@
+//! Threads that work in turn, and jobs nobody waits for any more.
+
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 

@@ -1,3 +1,5 @@
+//! Files as people leave them: bad, clashing, missing, too large.
+
 use super::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

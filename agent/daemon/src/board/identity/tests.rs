@@ -1,3 +1,5 @@
+//! Which id a board has, and which it refuses.
+
 use super::*;
 use std::fs;
 use std::path::PathBuf;

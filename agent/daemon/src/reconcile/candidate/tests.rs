@@ -1,3 +1,5 @@
+//! Which answers of a registry are taken, which are refused.
+
 use super::*;
 use titania_core::definition::{Health, Shape, Update};
 use titania_core::names::Generation;

@@ -1,3 +1,5 @@
+//! Every state of an app, as the document tells it.
+
 use std::sync::Arc;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Evidence that the world has overtaken is dropped, and no other.
+
 use super::*;
 use titania_core::names::StartedAt;
 use titania_core::reason::{Class, Code, Reason};

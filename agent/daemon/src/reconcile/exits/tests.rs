@@ -1,3 +1,5 @@
+//! Whose fault an exit is, by what came on the event stream and in which order.
+
 use super::*;
 
 #[derive(Clone, Copy, Debug)]

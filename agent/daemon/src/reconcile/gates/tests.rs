@@ -1,3 +1,5 @@
+//! Which gate holds a cutover back, and until when.
+
 use super::*;
 
 fn port(address: &str, host: u16, protocol: Protocol) -> Port {

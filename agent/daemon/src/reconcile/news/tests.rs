@@ -1,3 +1,5 @@
+//! Which change of a record is told as which event.
+
 use super::*;
 use titania_core::digest::Digest;
 use titania_core::names::{BootId, Generation};

@@ -1,3 +1,5 @@
+//! When a registry is asked, and what an answer does to the apps that wait for it.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Probes against real sockets and a container that is told what to say.
+
 use std::cell::Cell;
 
 use super::*;

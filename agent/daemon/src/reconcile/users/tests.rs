@@ -1,3 +1,5 @@
+//! Whom an image runs as, by rule and by what its passwd file says.
+
 use super::*;
 
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nweb:x:101:102::/srv:/bin/false\nzero:x:1001:0::/:/bin/sh\nbroken\nx:y:not:1\nwallet:x:1000:1000::/home:/bin/sh\n";

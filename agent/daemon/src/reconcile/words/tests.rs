@@ -1,3 +1,5 @@
+//! Each reason in words.
+
 use std::collections::BTreeSet;
 
 use super::*;

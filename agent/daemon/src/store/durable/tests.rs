@@ -1,3 +1,5 @@
+//! Files after a crash at each point, and on a full disk.
+
 use std::os::unix::fs::{MetadataExt, symlink};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Lines of history: once, in order, bounded, also after a torn one.
+
 use titania_core::names::{BootId, Generation};
 use titania_core::outcome::{Ending, Trigger};
 use titania_core::status::StepName;

@@ -1,3 +1,5 @@
+//! Records that are whole, cut at any byte, older, newer or gone.
+
 use std::os::unix::fs::PermissionsExt;
 
 use titania_core::reason::Code;

@@ -1,3 +1,5 @@
+//! What a fork holds of its parent, and what lies in its way.
+
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;

@@ -1,3 +1,5 @@
+//! Forks in every state that a crash leaves.
+
 use std::os::unix::fs::{MetadataExt, symlink};
 
 use titania_core::fork::Mark;

@@ -1,3 +1,5 @@
+//! An update's whole life through the handle and its threads.
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 

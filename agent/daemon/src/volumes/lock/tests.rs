@@ -1,3 +1,5 @@
+//! When an app's own lock holds, and what is no lock.
+
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 

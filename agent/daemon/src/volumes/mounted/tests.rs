@@ -1,3 +1,5 @@
+//! What fstab, units and mountinfo tell of a folder.
+
 use super::*;
 use crate::scratch::Scratch;
 use crate::volumes::testing::Board;

@@ -1,3 +1,5 @@
+//! Ownership, against apps that plant links, devices and hard links.
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 

@@ -1,3 +1,5 @@
+//! Where a volume lies, and which sources are refused.
+
 use std::fs;
 use std::os::unix::fs::symlink;
 

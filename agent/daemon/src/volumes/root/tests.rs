@@ -1,3 +1,5 @@
+//! Whose volumes these are, in every case of §3.4.
+
 use super::*;
 use crate::volumes::testing::{Board, ID};
 

@@ -1,3 +1,5 @@
+//! What an image ships at a path, put in place once.
+
 use std::fs;
 
 use super::*;

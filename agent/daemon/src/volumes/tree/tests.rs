@@ -1,3 +1,5 @@
+//! Walks that never follow a link.
+
 use std::fs;
 use std::os::unix::fs::symlink;
 

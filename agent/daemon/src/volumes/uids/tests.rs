@@ -1,3 +1,5 @@
+//! The pool: given once, never twice, made again from the forks.
+
 use std::fs;
 
 use titania_core::names::Generation;

@@ -1,3 +1,5 @@
+//! Archives, hostile ones too.
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 

@@ -1,3 +1,5 @@
+//! Which images can run here, and what is said of those that can not.
+
 use super::*;
 use std::collections::BTreeMap;
 

@@ -1,3 +1,5 @@
+//! Servers that answer well, badly, endlessly or never.
+
 use super::*;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
