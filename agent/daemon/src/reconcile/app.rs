@@ -102,6 +102,8 @@ pub struct Memory {
     pub gate_opens: Option<Moment>,
     /// Requests that were taken and not carried out yet.
     pub requests: VecDeque<Taken>,
+    /// Ids of those whose question the registry has answered: they end with what is decided on it.
+    pub answered: Vec<String>,
     /// The world of the last round.
     pub world: Option<World>,
     /// What was decided of it.
@@ -232,6 +234,7 @@ impl Memory {
             look_again: None,
             gate_opens: None,
             requests: VecDeque::new(),
+            answered: Vec::new(),
             world: None,
             decision: None,
             steps: Vec::new(),

@@ -312,9 +312,8 @@ fn devices(spec: &Spec) -> Option<Gate> {
 /// A port that somebody else has. `held`: those that the app's own running container has.
 fn ports(wanted: &[Port], held: &[Port]) -> Option<Gate> {
     // On whatever address: a port that the app has on one can't be tried on all.
-    let is_held = |port: &Port| {
-        held.iter().any(|own| (own.host, own.protocol) == (port.host, port.protocol))
-    };
+    let is_held =
+        |port: &Port| held.iter().any(|own| (own.host, own.protocol) == (port.host, port.protocol));
     let taken = wanted.iter().filter(|port| !is_held(port)).find_map(|port| {
         let error = addresses(port)
             .into_iter()
