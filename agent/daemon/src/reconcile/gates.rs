@@ -241,6 +241,16 @@ async fn disk(agent: &Agent, app: &App, intent: &Intent) -> Option<Gate> {
     (free < needed).then(|| disk_low(&root, needed, free))
 }
 
+/// The disk of the volumes, where it is below the reserve while a new release must prove itself: what that does then
+/// is not its own fault for sure.
+pub async fn low_in_probation(agent: &Agent, world: &World) -> Option<Reason> {
+    world.record.intent.as_ref().filter(|i| i.boots() > 0 && i.verdict.is_none())?;
+    let (root, reserve) = (agent.volumes.root().to_owned(), agent.settings().disk.reserve);
+    // One that does not answer is another trouble, and told as such.
+    let free = agent.volumes.free_bytes(root.clone()).await.ok()?;
+    (free < reserve).then(|| disk_low(&root, reserve, free).reason)
+}
+
 /// The state is larger than a fork may be.
 pub fn too_large(size: u64, limit: u64) -> Gate {
     let message = format!("its state has {}, a fork may have {}", bytes(size), bytes(limit));

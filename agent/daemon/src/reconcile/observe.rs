@@ -63,6 +63,7 @@ pub async fn world(agent: &Rc<Agent>, app: &App) -> (World, bool) {
         watch(agent, app, &world);
         world.health = health(agent, app, &world);
         note_settled(app, &mut world);
+        world.evidence.disk_low = gates::low_in_probation(agent, &world).await;
         world.dependency = gates::dependency(agent, app, &world);
         let gate = gates::first_shut(agent, app, &world).await;
         {
