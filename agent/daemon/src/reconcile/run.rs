@@ -73,7 +73,7 @@ pub async fn run(setup: Setup<'_>) -> io::Result<Ended> {
 
     let mut tasks = JoinSet::new();
     tasks.spawn_local(outlet::pump(Rc::clone(&outlet), queue, store));
-    tell_of_start(&agent);
+    tell_of_start(&agent).await;
     apps::put_into_force(&agent, in_force).await;
     tasks.spawn_local(control::serve(listener, control(&agent, commands)));
     tasks.spawn_local(requests::keep(Rc::clone(&agent), heard));
@@ -127,7 +127,15 @@ fn open(
     Ok((Rc::new(agent), news))
 }
 
-fn tell_of_start(agent: &Agent) {
+async fn tell_of_start(agent: &Agent) {
+    match agent.store.is_other_boot(agent.me.boot.clone()).await {
+        Ok(false) => {}
+        Ok(true) => {
+            let text = "the board has booted".to_owned();
+            agent.outlet.tell(None, Told::info(EventType::BoardBooted, text));
+        }
+        Err(error) => log::warn!("the boot of the last run: {error}"),
+    }
     let text = format!("agentd {} started", env!("CARGO_PKG_VERSION"));
     agent.outlet.tell(None, Told::info(EventType::AgentStarted, text));
 }
