@@ -20,6 +20,7 @@ use titania_core::time::{Millis, Moment};
 use titania_core::world::{Candidate, Evidence, RecordFrom, World};
 use tokio::sync::Notify;
 
+use super::backoff;
 use super::requests::Taken;
 use crate::engine::Seen;
 
@@ -117,6 +118,8 @@ pub struct Memory {
     pub progress: Option<Progress>,
     /// Exits that nobody asked for, of one generation, the newest last.
     pub exits: VecDeque<(Generation, Moment)>,
+    /// Restarts in a row that no policy of the engine makes.
+    pub restarts: u32,
     /// What is odd but stops nothing, by code.
     pub warnings: BTreeMap<Code, Reason>,
     /// Kept forks, as last measured.
@@ -241,6 +244,7 @@ impl Memory {
             down: Down::default(),
             progress: None,
             exits: VecDeque::new(),
+            restarts: 0,
             warnings: BTreeMap::new(),
             snapshots: Vec::new(),
             sizes: BTreeMap::new(),
@@ -263,6 +267,14 @@ impl Memory {
         while self.exits.len() > CRASH_LOOP_EXITS {
             self.exits.pop_front();
         }
+    }
+
+    /// The current release ended by itself on an engine whose policy does not restart it: it is started after a wait.
+    pub fn must_restart(&mut self, now: Moment) {
+        let since = self.evidence.restart_at.map(|before| now.since(before));
+        let is_in_row = since.is_some_and(|ran| ran < backoff::RESTART_FORGIVEN);
+        self.restarts = if is_in_row { self.restarts.saturating_add(1) } else { 1 };
+        self.evidence.restart_at = Some(now.after(backoff::restart(self.restarts)));
     }
 
     /// Whether that generation exits again and again.
@@ -332,6 +344,21 @@ mod tests {
         down.began(Moment(100));
         down.ended(Moment(107));
         assert_eq!(down.total(Moment(200)), Some(Millis(27)));
+    }
+
+    #[test]
+    fn a_release_that_keeps_ending_is_restarted_ever_more_slowly_until_it_ran_a_while() {
+        let mut memory = Memory::new(Record::default(), RecordFrom::Nowhere);
+        let mut now = Moment(100_000);
+        for seconds in [1, 2, 4, 8] {
+            memory.must_restart(now);
+            let at = memory.evidence.restart_at.expect("a time");
+            assert_eq!(at.since(now), Millis::seconds(seconds));
+            now = at.after(Millis(500)); // it ran for half a second
+        }
+        now = memory.evidence.restart_at.expect("a time").after(Millis::seconds(11));
+        memory.must_restart(now);
+        assert_eq!(memory.evidence.restart_at, Some(now.after(Millis::seconds(1))));
     }
 
     #[test]

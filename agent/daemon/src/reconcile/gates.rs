@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::net::{AddressFamily, SocketType, bind, socket, sockopt};
@@ -241,14 +241,25 @@ async fn disk(agent: &Agent, app: &App, intent: &Intent) -> Option<Gate> {
     (free < needed).then(|| disk_low(&root, needed, free))
 }
 
-/// The disk of the volumes, where it is below the reserve while a new release must prove itself: what that does then
-/// is not its own fault for sure.
-pub async fn low_in_probation(agent: &Agent, world: &World) -> Option<Reason> {
-    world.record.intent.as_ref().filter(|i| i.boots() > 0 && i.verdict.is_none())?;
-    let (root, reserve) = (agent.volumes.root().to_owned(), agent.settings().disk.reserve);
-    // One that does not answer is another trouble, and told as such.
-    let free = agent.volumes.free_bytes(root.clone()).await.ok()?;
-    (free < reserve).then(|| disk_low(&root, reserve, free).reason)
+/// The first disk of the app's volumes that is below the reserve while a release is on probation: what that does
+/// then is not its own fault.
+pub async fn disk_of_volumes_low(agent: &Agent, world: &World) -> Option<Reason> {
+    let intent = world.record.intent.as_ref()?;
+    if intent.boots() == 0 || intent.verdict.is_some() {
+        return None;
+    }
+    let reserve = agent.settings().disk.reserve;
+    let sources = intent.spec.definition.shape.volumes.data.iter().filter(|data| !data.read_only);
+    let sources = sources.filter_map(|data| data.source.as_ref()).map(PathBuf::from);
+    let root = agent.volumes.root().to_owned();
+    for path in std::iter::once(root).chain(sources) {
+        if let Ok(free) = agent.volumes.free_bytes(path.clone()).await
+            && free < reserve
+        {
+            return Some(disk_low(&path, reserve, free).reason);
+        }
+    }
+    None
 }
 
 /// The state is larger than a fork may be.
@@ -300,12 +311,9 @@ fn devices(spec: &Spec) -> Option<Gate> {
 
 /// A port that somebody else has. `held`: those that the app's own running container has.
 fn ports(wanted: &[Port], held: &[Port]) -> Option<Gate> {
-    let is_held = |port: &Port| {
-        held.iter().any(|own| {
-            let same_address = own.address == port.address || own.address.is_empty();
-            own.host == port.host && own.protocol == port.protocol && same_address
-        })
-    };
+    // On whatever address: a port that the app has on one can't be tried on all.
+    let is_held =
+        |port: &Port| held.iter().any(|own| (own.host, own.protocol) == (port.host, port.protocol));
     let taken = wanted.iter().filter(|port| !is_held(port)).find_map(|port| {
         let error = addresses(port)
             .into_iter()

@@ -56,8 +56,13 @@ fn note_exit(agent: &Agent, app: &App, event: &EngineEvent) {
     if !is_wanted || agent.exits.borrow().was_asked_for(&event.id) {
         return;
     }
+    let keeps_policy = agent.shared.borrow().about.as_ref().is_none_or(|about| about.keeps_policy);
     let mut memory = app.memory.borrow_mut();
     let now = clock::moment();
+    let current = memory.record.current.as_ref().map(|current| current.generation);
+    if !keeps_policy && current == event.generation {
+        memory.must_restart(now);
+    }
     if let Some(generation) = event.generation {
         memory.exited(generation, now);
     }

@@ -60,10 +60,10 @@ pub async fn world(agent: &Rc<Agent>, app: &App) -> (World, bool) {
     }
     let mut world = assemble(agent, app, barrier);
     if world.barrier.is_none() {
+        world.evidence.disk_low = gates::disk_of_volumes_low(agent, &world).await;
         watch(agent, app, &world);
         world.health = health(agent, app, &world);
         note_settled(app, &mut world);
-        world.evidence.disk_low = gates::low_in_probation(agent, &world).await;
         world.dependency = gates::dependency(agent, app, &world);
         let gate = gates::first_shut(agent, app, &world).await;
         {
@@ -90,13 +90,18 @@ async fn look(agent: &Agent, app: &App) -> Result<Look, (Reason, WaitingFor)> {
     };
     let is_own =
         |seen: &Seen| matches!(&seen.role, Role::App { app: name, .. } if *name == app.name);
-    let mut containers =
-        agent.engine.containers_of(&instance, &app.name).await.map_err(of_engine)?;
+    // Side by side: an app that is down in an update waits for this.
+    let (containers, tags, forks) = tokio::join!(
+        agent.engine.containers_of(&instance, &app.name),
+        agent.engine.tags(),
+        agent.volumes.forks(&app.name),
+    );
+    let mut containers = containers.map_err(of_engine)?;
     containers.retain(is_own);
     wait_for_dies(agent, &containers).await;
-    let tags = agent.engine.tags().await.map_err(of_engine)?;
+    let tags = tags.map_err(of_engine)?;
     let images = tags.into_iter().filter(|tag| tag.app == app.name).map(|tag| tag.generation);
-    let forks = match agent.volumes.forks(&app.name).await {
+    let forks = match forks {
         Ok(forks) => forks,
         Err(error) => {
             let reason = error.reason(clock::wall());

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use titania_config::Settings;
 use titania_core::event::EventType;
-use titania_core::names::AppName;
+use titania_core::names::{AppName, BootId};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -73,7 +73,7 @@ pub async fn run(setup: Setup<'_>) -> io::Result<Ended> {
 
     let mut tasks = JoinSet::new();
     tasks.spawn_local(outlet::pump(Rc::clone(&outlet), queue, store));
-    tell_of_start(&agent).await;
+    tell_of_start(&agent);
     apps::put_into_force(&agent, in_force).await;
     tasks.spawn_local(control::serve(listener, control(&agent, commands)));
     tasks.spawn_local(requests::keep(Rc::clone(&agent), heard));
@@ -127,17 +127,29 @@ fn open(
     Ok((Rc::new(agent), news))
 }
 
-async fn tell_of_start(agent: &Agent) {
-    match agent.store.is_other_boot(agent.me.boot.clone()).await {
-        Ok(false) => {}
-        Ok(true) => {
-            let text = "the board has booted".to_owned();
-            agent.outlet.tell(None, Told::info(EventType::BoardBooted, text));
-        }
-        Err(error) => log::warn!("the boot of the last run: {error}"),
+fn tell_of_start(agent: &Agent) {
+    let socket = PathBuf::from(&agent.settings().paths.socket);
+    if is_first_of_boot(&socket, &agent.me.boot) {
+        agent.outlet.tell(None, Told::info(EventType::BoardBooted, "the board has booted"));
     }
     let text = format!("agentd {} started", env!("CARGO_PKG_VERSION"));
     agent.outlet.tell(None, Told::info(EventType::AgentStarted, text));
+}
+
+/// Whether no agent ran in this boot yet, by a note beside the socket. Where that can't be kept the answer is no:
+/// better an event too few than one at each start.
+fn is_first_of_boot(socket: &Path, boot: &BootId) -> bool {
+    let note = socket.with_extension("boot");
+    if std::fs::read_to_string(&note).is_ok_and(|last| last.trim() == boot.0) {
+        return false;
+    }
+    match std::fs::write(&note, format!("{}\n", boot.0)) {
+        Ok(()) => true,
+        Err(error) => {
+            log::warn!("{}: {error}", note.display());
+            false
+        }
+    }
 }
 
 /// What is wrong with the settings, beside the files themselves.
@@ -256,4 +268,22 @@ async fn reload(agent: &Rc<Agent>) -> bool {
     agent.shared.borrow_mut().problems = problems(agent);
     apps::put_into_force(agent, now).await;
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boot_is_told_once_whatever_restarts_in_it() {
+        let scratch = crate::scratch::Scratch::new();
+        let socket = scratch.path().join("agent.sock");
+        let (first, second) = (BootId("a".into()), BootId("b".into()));
+        assert!(is_first_of_boot(&socket, &first));
+        assert!(!is_first_of_boot(&socket, &first));
+        assert!(is_first_of_boot(&socket, &second));
+        assert!(!is_first_of_boot(&socket, &second));
+        let nowhere = scratch.path().join("none/agent.sock");
+        assert!(!is_first_of_boot(&nowhere, &first));
+    }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use titania_core::names::{AppName, BootId, InstanceId};
+use titania_core::names::{AppName, InstanceId};
 use titania_core::outcome::Outcome;
 use titania_core::record::Record;
 use titania_core::time::Timestamp;
@@ -12,7 +12,7 @@ use titania_core::time::Timestamp;
 use super::error::StoreError;
 use super::records::Loaded;
 use super::sequence::Sequence;
-use super::{boot, history, instance, records, sequence};
+use super::{history, instance, records, sequence};
 use crate::workers::Worker;
 
 /// The files of one state folder. Cheap to clone.
@@ -112,14 +112,6 @@ impl Store {
     /// The disk refuses.
     pub async fn write_instance(&self, id: InstanceId) -> Result<(), StoreError> {
         self.run(move |state| instance::write(state, &id)).await
-    }
-
-    /// Keeps the boot in which the agent runs; true when the last run was in another one.
-    ///
-    /// # Errors
-    /// The file can't be read or written.
-    pub async fn is_other_boot(&self, boot: BootId) -> Result<bool, StoreError> {
-        self.run(move |state| boot::is_other(state, &boot)).await
     }
 
     /// Opens the numbers of events; `now` is where they begin when the file is lost.

@@ -5,7 +5,6 @@
 //! Trusts: the state folder's path and its owner, root. Distrusts: its contents, which may be cut off, old, newer
 //! or a person's; and the disk.
 
-pub mod boot;
 mod bounded;
 pub mod durable;
 mod error;

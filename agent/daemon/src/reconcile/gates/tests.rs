@@ -19,6 +19,7 @@ fn a_port_of_a_stranger_shuts_the_gate_and_the_app_s_own_does_not() {
     assert!(ports(&everywhere, &[]).is_some(), "also asked for on all addresses");
     assert_eq!(ports(&wanted, &wanted), None, "held by the app itself");
     assert_eq!(ports(&wanted, &everywhere), None, "held by the app itself on all addresses");
+    assert_eq!(ports(&everywhere, &wanted), None, "held by the app itself on one of them");
     let udp = [port("127.0.0.1", number, Protocol::Udp)];
     assert_eq!(ports(&udp, &[]), None, "another protocol");
     drop(stranger);

@@ -2,7 +2,9 @@
 
 use titania_core::fork::ForkFile;
 use titania_core::names::Generation;
+use titania_core::prune;
 use titania_core::release::Release;
+use titania_core::step::Prunable;
 
 use super::super::fault::Fault;
 use super::super::gates;
@@ -19,16 +21,32 @@ impl Act<'_> {
         if fork > limit {
             return Err(Fault::of(gates::too_large(fork, limit).reason));
         }
-        if let Err(low) = self.has_room(fork, file).await {
-            // What was set aside goes before anything waits for a person.
-            self.agent.volumes.prune_set_aside(&self.app.name).await?;
-            if self.has_room(fork, file).await.is_err() {
-                return Err(low);
+        // What may go goes before anything waits for a person, what is missed least first.
+        for what in self.may_go() {
+            if self.has_room(fork, file).await.is_ok() {
+                break;
             }
+            self.prune(&what).await?;
         }
+        self.has_room(fork, file).await?;
         self.agent.volumes.reserve(&self.app.name, file.clone()).await?;
         self.agent.store.ensure_room(&self.app.name).await?;
         Ok(())
+    }
+
+    /// What is set aside; forks and images beyond what is kept; what the newest failed release wrote.
+    fn may_go(&self) -> [Prunable; 3] {
+        let set_aside = Prunable { set_aside: true, ..Prunable::default() };
+        let beyond = prune::prunable(self.world);
+        let record = &self.world.record;
+        let kept = [&record.current, &record.previous].into_iter().flatten().map(|c| c.generation);
+        let parents = record.intent.iter().filter_map(|intent| intent.parent);
+        let needed: Vec<Generation> =
+            kept.chain(parents).chain(record.intent.iter().map(|i| i.generation)).collect();
+        let failed = self.world.forks.iter().filter(|f| f.folder && f.failed().is_some());
+        let failed = failed.map(|f| f.generation).filter(|g| !needed.contains(g));
+        let failed = Prunable { forks: failed.collect(), ..Prunable::default() };
+        [set_aside, beyond, failed]
     }
 
     async fn fork_size(&self, parent: Option<Generation>) -> Result<u64, Fault> {
