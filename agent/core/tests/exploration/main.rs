@@ -7,6 +7,7 @@
 
 mod model;
 mod moves;
+mod perform;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
