@@ -71,8 +71,10 @@ async fn rounds(agent: &Rc<Agent>, app: &Rc<App>, pace: &mut Pace) -> Option<Mom
         };
         pace.keep().await;
         let may_give_way = matches!(step, Step::Fetch(..));
+        // Boxed: an app at rest has no room for the largest step.
+        let perform = Box::pin(perform::perform(agent, app, &world, step));
         tokio::select! {
-            () = perform::perform(agent, app, &world, step) => {}
+            () = perform => {}
             // Fetching is taken up where it was left.
             () = asked(app), if may_give_way => app.memory.borrow_mut().progress = None,
         }
