@@ -122,7 +122,12 @@ impl Agent {
         let config = self.config().to_string_lossy().into_owned();
         let arguments = ["--config".to_owned(), config];
         let log = self.folder.join("agentd.log");
-        let process = Process::start(&binaries::agentd(), &arguments, &log, &log);
+        // As its unit runs it: with what that sets, without what the machine's users set.
+        let mut words = ["-u", "SSL_CERT_FILE", "-u", "SSL_CERT_DIR"].map(str::to_owned).to_vec();
+        words.extend(unit_environment());
+        words.push(binaries::agentd().to_string_lossy().into_owned());
+        words.extend(arguments);
+        let process = Process::start(Path::new("env"), &words, &log, &log);
         *self.process.borrow_mut() = Some(process);
     }
 
@@ -251,6 +256,13 @@ impl Agent {
     pub fn verb(&self, app: &str, verb: &str) -> Response {
         self.ask("POST", &format!("/v1/apps/{app}/{verb}"), &json!({})).expect("the agent answers")
     }
+}
+
+/// What `Environment=` of the packaged unit sets, as `name=value`.
+fn unit_environment() -> Vec<String> {
+    let unit = include_str!("../../packaging/systemd/titania-agent.service");
+    let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    lines.flat_map(str::split_whitespace).map(str::to_owned).collect()
 }
 
 fn said(command: &mut Command) -> Said {

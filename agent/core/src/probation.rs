@@ -10,6 +10,8 @@
 //!   was heard, and at most one in each `interval`: the quick probes after a start can only help.
 //! - No connection is no answer: it ends a row of passes, it never counts as a no.
 //! - Passes without a break for `settle`, the last of them at its end, settle.
+//! - Once settled, probes over the network keep step: those of one interval are sent together, so that the board is
+//!   woken once for all apps. Probes that the engine makes do not: each starts a process.
 //! - `deadline` bounds the time until it settles, all starts and boots of one probation together.
 
 use crate::definition::{self, ProbeRule};
@@ -44,6 +46,8 @@ pub enum Answer {
 pub struct Trial {
     /// It only has to stay up.
     stays_up: bool,
+    /// Its probes cost so little that they may be sent together with those of other apps.
+    keeps_step: bool,
     interval: Millis,
     retries: u32,
     start_period: Millis,
@@ -79,6 +83,7 @@ impl Trial {
     ) -> Self {
         let mut trial = Self {
             stays_up: false,
+            keeps_step: false,
             interval: Millis(0),
             retries: 0,
             start_period: Millis(0),
@@ -104,6 +109,7 @@ impl Trial {
     /// Judges by another rule from now on; what was heard stays heard.
     pub fn judge_by(&mut self, rule: &definition::Health, stays_up: bool) {
         self.stays_up = stays_up;
+        self.keeps_step = matches!(rule.probe, ProbeRule::Http { .. } | ProbeRule::Tcp { .. });
         self.interval = Millis(rule.interval.0.max(1));
         self.retries = rule.retries.max(1);
         self.start_period = rule.start_period;
@@ -221,6 +227,11 @@ impl Trial {
         }
         match self.passing_since {
             Some(since) if !self.settled => Some(next.min(since.after(self.settle).max(last))),
+            // The nearest moment of all moments so far apart: half an interval sooner or later, once.
+            Some(_) if self.keeps_step => {
+                let interval = self.interval.0;
+                Some(Moment(next.0.saturating_add(interval / 2) / interval * interval))
+            }
             _ => Some(next),
         }
     }

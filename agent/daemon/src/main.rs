@@ -8,7 +8,10 @@ use titania_agentd::board::files::{self, CONFIG};
 use titania_agentd::board::service::{self, Signals, Watchdog};
 use titania_agentd::board::{clock, logging};
 use titania_agentd::reconcile::{self, Ended, Setup};
+use tokio::runtime::{Builder, LocalOptions};
 
+/// Events of the kernel taken at once: a board has some dozen connections.
+const IO_EVENTS: usize = 64;
 /// Wrong use, and files that are at fault (`--check-config`).
 const USAGE: u8 = 2;
 
@@ -64,13 +67,16 @@ fn some(count: usize, what: &str) -> String {
 }
 
 fn serve(arguments: &Arguments) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let runtime = Builder::new_current_thread()
         .enable_all()
         // Name look-ups alone run there (DESIGN §8); each thread costs memory.
         .max_blocking_threads(2)
-        .build()?;
+        // Room for that many is taken at once.
+        .max_io_events_per_tick(IO_EVENTS)
+        // Not a LocalSet: it wakes itself by a system call at each event.
+        .build_local(LocalOptions::default())?;
     let started_at = clock::wall();
-    let ended = tokio::task::LocalSet::new().block_on(&runtime, async {
+    let ended = runtime.block_on(async {
         let mut signals = Signals::catch()?;
         loop {
             let in_force = files::load(&arguments.config, clock::wall());

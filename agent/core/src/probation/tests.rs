@@ -219,6 +219,28 @@ fn probes_are_quick_until_the_first_yes_then_every_interval() {
 }
 
 #[test]
+fn settled_apps_are_asked_together_and_one_that_misses_is_not() {
+    let http = ProbeRule::Http { port: 80, path: "/".into() };
+    let rule = definition::Health { probe: http, ..rule() };
+    let mut moments = Vec::new();
+    for second in [1, 2, 3, 4] {
+        let mut trial = heard(&rule, &[(second, Yes)]);
+        assert_eq!(trial.next_probe(), Some(at(second + 5)), "not before it has settled");
+        for _ in 0..10 {
+            let next = trial.next_probe().expect("it is asked for ever");
+            trial.hear(next.after(Millis(3)), Yes);
+        }
+        let next = trial.next_probe().expect("it is asked for ever");
+        let apart = next.since(trial.last.unwrap_or(START)).0;
+        assert_eq!(apart, 4_997, "the interval, by the clock");
+        moments.push(next.0 % 5_000);
+        trial.hear(next.after(Millis(3)), No);
+        assert_eq!(trial.next_probe(), Some(next.after(Millis(5_003))), "on its own again");
+    }
+    assert_eq!(moments, [0; 4]);
+}
+
+#[test]
 fn three_noes_of_the_schedule_are_unhealthy_in_time() {
     let mut trial = Trial::begin(&rule(), false, START, Millis(0));
     while trial.health(trial.last.unwrap_or(START)) != Health::Unhealthy {

@@ -11,9 +11,9 @@ use titania_core::event::Event;
 use tokio::sync::watch;
 
 /// Most events kept: what a person scrolls through.
-const EVENTS_MAX: usize = 500;
-/// Most bytes of them.
-const BYTES_MAX: usize = 256 * 1024;
+const EVENTS_MAX: usize = 200;
+/// Most bytes of them: a sixteenth of the memory that the agent may have (DESIGN §9).
+const BYTES_MAX: usize = 64 * 1024;
 /// Most bytes handed to a reader at once, so that many slow ones cost little.
 const CHUNK_BYTES: usize = 32 * 1024;
 

@@ -65,7 +65,7 @@ impl Drop for Place {
     }
 }
 
-/// Serves, on the `LocalSet` that is running, until the future is dropped.
+/// Serves, on the runtime that is running, until the future is dropped.
 pub async fn serve(listener: UnixListener, control: Control) {
     let routes = Rc::new(Routes::new(control));
     let count = Count::default();

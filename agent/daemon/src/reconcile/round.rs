@@ -84,8 +84,10 @@ async fn rounds(agent: &Rc<Agent>, app: &Rc<App>, pace: &mut Pace) -> Option<Mom
             Step::Fetch(generation, _) => Some(*generation),
             _ => None,
         };
+        // Boxed: an app at rest has no room for the largest step.
+        let perform = Box::pin(perform::perform(agent, app, &world, step));
         tokio::select! {
-            () = perform::perform(agent, app, &world, step) => {}
+            () = perform => {}
             // Fetching is taken up where it was left.
             () = asked(app), if fetched.is_some() => app.memory.borrow_mut().progress = None,
             () = something_else(agent, app, fetched), if fetched.is_some() => {

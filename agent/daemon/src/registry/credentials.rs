@@ -124,7 +124,7 @@ struct DockerAuth {
 
 /// Credentials for `host` in the text of a Docker `config.json`.
 pub(super) fn of_docker(text: &str, host: &str) -> Result<Option<Credentials>, String> {
-    let config: DockerConfig = serde_json::from_str(text)
+    let config: DockerConfig = serde_json::from_slice(text.as_bytes())
         // serde's message could quote a secret; its place is enough
         .map_err(|error| {
             format!("no Docker config.json (line {}, column {})", error.line(), error.column())

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,12 +17,13 @@ use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
-use tokio::sync::{OnceCell, oneshot};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::credentials::contents;
 use super::error::NoAnswer;
 use super::settings::Timeouts;
+use crate::trust;
 
 /// How the agent names itself.
 pub(super) const USER_AGENT: &str = concat!("titania-agent/", env!("CARGO_PKG_VERSION"));
@@ -38,8 +39,8 @@ const HEADER_BYTES_MAX: u32 = 32 * 1024;
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(15);
 
 type Out = Full<Bytes>;
-type Https = Client<HttpsConnector<HttpConnector>, Out>;
-type Http = Client<HttpConnector, Out>;
+/// One kind of client for both: each kind is a copy of all of hyper's code.
+type Hyper = Client<HttpsConnector<HttpConnector>, Out>;
 
 /// Why there is no answer, or no whole one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +57,8 @@ pub(super) enum Lost {
 
 /// Connections to all hosts that trust the same certificates.
 pub(super) struct Transport {
-    http: Http,
-    https: OnceCell<Https>,
+    http: OnceCell<Hyper>,
+    https: OnceCell<Hyper>,
     ca: Option<PathBuf>,
     timeouts: Timeouts,
 }
@@ -65,37 +66,35 @@ pub(super) struct Transport {
 impl Transport {
     /// Makes no connection and reads no file yet. `ca`: certificates trusted beside the system's.
     pub(super) fn new(ca: Option<PathBuf>, timeouts: Timeouts) -> Self {
-        Self { http: builder().build(connector(timeouts)), https: OnceCell::new(), ca, timeouts }
+        Self { http: OnceCell::new(), https: OnceCell::new(), ca, timeouts }
     }
 
     /// Sends a request and waits for the headers of its answer.
     pub(super) async fn send(&self, request: Request<Out>) -> Result<Response<Incoming>, Lost> {
-        let answer = if is_https(request.uri()) {
-            self.https().await?.request(request)
-        } else {
-            self.http.request(request)
-        };
-        match timeout(self.timeouts.header, answer).await {
+        let is_https = is_https(request.uri());
+        let client = if is_https { &self.https } else { &self.http };
+        let client = client.get_or_try_init(|| self.client(is_https)).await?;
+        match timeout(self.timeouts.header, client.request(request)).await {
             Ok(answer) => answer.map_err(|error| lost(&error)),
             Err(_) => Err(too_slow("headers", self.timeouts.header)),
         }
     }
 
-    async fn https(&self) -> Result<&Https, Lost> {
-        self.https
-            .get_or_try_init(async || {
-                let roots = roots(self.ca.clone()).await.map_err(Lost::Certificates)?;
-                let tls = tls(roots).map_err(|error| Lost::Certificates(error.to_string()))?;
-                let mut tcp = connector(self.timeouts);
-                tcp.enforce_http(false);
-                let connector = HttpsConnectorBuilder::new()
-                    .with_tls_config(tls)
-                    .https_only()
-                    .enable_all_versions()
-                    .wrap_connector(tcp);
-                Ok(builder().build(connector))
-            })
-            .await
+    /// The client for plain http trusts nobody, and is given no address to speak TLS to.
+    async fn client(&self, is_https: bool) -> Result<Hyper, Lost> {
+        let roots = match is_https {
+            true => roots(self.ca.clone()).await.map_err(Lost::Certificates)?,
+            false => RootCertStore::empty(),
+        };
+        let tls = tls(roots).map_err(|error| Lost::Certificates(error.to_string()))?;
+        let mut tcp = connector(self.timeouts);
+        tcp.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls);
+        let connector = match is_https {
+            true => connector.https_only(),
+            false => connector.https_or_http(),
+        };
+        Ok(builder().build(connector.enable_all_versions().wrap_connector(tcp)))
     }
 
     /// Reads a whole body of at most `limit` bytes. A longer one is given up where it passes the
@@ -152,29 +151,14 @@ fn builder() -> hyper_util::client::legacy::Builder {
     builder
 }
 
-/// The system's certificates, those compiled in where there are none, and those of `ca`.
-/// Some hundred small files on a slow card: read by a thread of its own, not by the loop.
+/// The system's certificates, and those of `ca`.
 async fn roots(ca: Option<PathBuf>) -> Result<RootCertStore, String> {
-    let (send, receive) = oneshot::channel();
-    std::thread::Builder::new()
-        .name("certificates".to_owned())
-        .spawn(move || {
-            let _ = send.send(read_roots(ca)); // nobody waits any more: nothing to tell
-        })
-        .map_err(|error| error.to_string())?;
-    receive.await.map_err(|error| error.to_string())?
+    let own = move |store: &mut RootCertStore| ca.map_or(Ok(()), |path| add(store, &path));
+    trust::roots(own, |error| error.to_string()).await
 }
 
-fn read_roots(ca: Option<PathBuf>) -> Result<RootCertStore, String> {
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if store.is_empty() {
-        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    let Some(path) = ca else {
-        return Ok(store);
-    };
-    let text = contents(&path)?;
+fn add(store: &mut RootCertStore, path: &Path) -> Result<(), String> {
+    let text = contents(path)?;
     let mut found = 0;
     for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
         let certificate = certificate.map_err(|error| format!("{}: {error}", path.display()))?;
@@ -184,7 +168,7 @@ fn read_roots(ca: Option<PathBuf>) -> Result<RootCertStore, String> {
     if found == 0 {
         return Err(format!("{} has no certificate (PEM)", path.display()));
     }
-    Ok(store)
+    Ok(())
 }
 
 fn tls(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {

@@ -72,7 +72,7 @@ pub(super) async fn keep(
     while !shared.desk.borrow().is_closing() {
         shared.show(MqttState::Connecting, None);
         let begun = Instant::now();
-        let end = match options(&shared, &settings) {
+        let end = match options(&shared, &settings).await {
             Ok(options) => Link::new(&shared, &settings, patience, options).run(&metrics).await,
             Err(error) => End::Lost(Box::new(trouble::files_wrong(&settings.address, &error))),
         };
@@ -92,7 +92,7 @@ pub(super) async fn keep(
     }
 }
 
-fn options(shared: &Shared, settings: &MqttSettings) -> Result<MqttOptions, tls::FileError> {
+async fn options(shared: &Shared, settings: &MqttSettings) -> Result<MqttOptions, tls::FileError> {
     let address = &settings.address;
     let client = format!("titania-{}", settings.board);
     let mut options = MqttOptions::new(client, address.host_in_url(), address.port);
@@ -112,7 +112,7 @@ fn options(shared: &Shared, settings: &MqttSettings) -> Result<MqttOptions, tls:
         options.set_credentials(user.clone(), tls::password(settings)?);
     }
     if address.tls {
-        let config = TlsConfiguration::Rustls(tls::config(settings)?);
+        let config = TlsConfiguration::Rustls(tls::config(settings).await?);
         options.set_transport(Transport::tls_with_config(config));
     }
     Ok(options)

@@ -90,7 +90,7 @@ impl Shared {
 }
 
 impl Mqtt {
-    /// Starts the task that keeps the connection, on the `LocalSet` that is running. `metrics` is asked for figures
+    /// Starts the task that keeps the connection, on the runtime that is running. `metrics` is asked for figures
     /// every `settings.metrics` while connected.
     pub fn start(settings: MqttSettings, metrics: impl Fn() -> Metrics + 'static) -> Self {
         let shared = Shared::new(settings.prefix.clone(), MqttState::Connecting);

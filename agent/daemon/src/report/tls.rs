@@ -13,6 +13,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::settings::MqttSettings;
+use crate::trust;
 
 /// Longest certificate or key file read: a bundle of all public CAs has 220 KB.
 const PEM_BYTES_MAX: u64 = 1024 * 1024;
@@ -30,6 +31,8 @@ pub(super) enum FileError {
     Content(PathBuf, &'static str),
     /// A certificate without its key, or the other way round.
     Half,
+    /// The system has no room for a thread that reads them.
+    Thread(io::Error),
     /// rustls refuses them.
     Refused(rustls::Error),
 }
@@ -43,25 +46,17 @@ impl fmt::Display for FileError {
             }
             Self::Content(path, wanted) => write!(f, "{} holds no {wanted}", path.display()),
             Self::Half => f.write_str("client_cert and client_key go together, one is missing"),
+            Self::Thread(error) => write!(f, "the certificates can't be read now: {error}"),
             Self::Refused(error) => write!(f, "the client certificate is refused: {error}"),
         }
     }
 }
 
 /// The configuration for a broker that is spoken to with TLS.
-pub(super) fn config(settings: &MqttSettings) -> Result<Arc<ClientConfig>, FileError> {
-    let mut roots = RootCertStore::empty();
-    // Certificates of the system that can't be parsed are left out, as every other program does.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    if let Some(path) = &settings.ca {
-        let (added, _) = roots.add_parsable_certificates(certificates(path)?);
-        if added == 0 {
-            return Err(FileError::Content(path.clone(), "usable CA certificate"));
-        }
-    }
+pub(super) async fn config(settings: &MqttSettings) -> Result<Arc<ClientConfig>, FileError> {
+    let ca = settings.ca.clone();
+    let own = move |store: &mut RootCertStore| ca.map_or(Ok(()), |path| add(store, path));
+    let roots = trust::roots(own, FileError::Thread).await?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -77,6 +72,14 @@ pub(super) fn config(settings: &MqttSettings) -> Result<Arc<ClientConfig>, FileE
         _ => return Err(FileError::Half),
     };
     Ok(Arc::new(config))
+}
+
+fn add(store: &mut RootCertStore, path: PathBuf) -> Result<(), FileError> {
+    let (added, _) = store.add_parsable_certificates(certificates(&path)?);
+    if added == 0 {
+        return Err(FileError::Content(path, "usable CA certificate"));
+    }
+    Ok(())
 }
 
 /// The password; empty where no file is named.

@@ -51,8 +51,9 @@ pub fn append(state: &Path, outcome: &Outcome) -> Result<bool, StoreError> {
     let path = path(state, &outcome.app);
     let text = read(&path)?;
     let (lines, is_torn) = split(&text);
-    let is_known =
-        |line: &&str| serde_json::from_str::<Head>(line).is_ok_and(|head| head.id == outcome.id);
+    let is_known = |line: &&str| {
+        serde_json::from_slice::<Head>(line.as_bytes()).is_ok_and(|head| head.id == outcome.id)
+    };
     if lines.iter().rev().any(is_known) {
         return Ok(false);
     }
@@ -108,7 +109,7 @@ pub fn query(
             .iter()
             .rev()
             .take(KEPT)
-            .filter_map(|line| serde_json::from_str::<Outcome>(line).ok())
+            .filter_map(|line| serde_json::from_slice::<Outcome>(line.as_bytes()).ok())
             .filter(|outcome| before.is_none_or(|before| outcome.ended_at < before))
             .take(limit);
         found.extend(outcomes);

@@ -99,7 +99,7 @@ impl<E: Inside + 'static> Probes<E> {
     }
 
     /// Watches a running container. The same start again goes on with its trial (under today's rule and
-    /// address); another container or start begins a new one. Needs a `LocalSet`.
+    /// address); another container or start begins a new one. Needs a runtime for local tasks.
     pub fn watch(&mut self, app: &AppName, subject: Subject) {
         let now = clock::moment();
         let kept = self.watches.get(app).filter(|watch| watch.subject.is_same_start(&subject));
