@@ -4,6 +4,7 @@
 //! Promise: it can be stopped, killed and started again by itself; what the tests see of containers
 //! they ask it over its own API, with a client of their own.
 
+use crate::SOON;
 use crate::container::Container;
 use crate::http::{Place, Response, ask};
 use crate::namespace;
@@ -156,6 +157,8 @@ impl Engine {
     pub fn freeze(&self) {
         if let Some(process) = self.dockerd.borrow_mut().as_mut() {
             process.signal(Signal::SIGSTOP);
+            // The signal reaches one thread after another: frozen is what the kernel calls so, each of them.
+            wait_until(SOON, "dockerd to be frozen", || process.is_frozen());
         }
     }
 

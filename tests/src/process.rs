@@ -59,6 +59,16 @@ impl Process {
         }
     }
 
+    /// Whether every thread of it is stopped by a signal.
+    pub fn is_frozen(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let is_stopped = |task: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+        };
+        tasks.is_ok_and(|tasks| tasks.flatten().all(is_stopped))
+    }
+
     /// SIGTERM, then waits for its end.
     ///
     /// # Panics

@@ -1,19 +1,15 @@
 //! P5: the right image, and the reason why; what can't run here is found before anything is touched.
 
 use crate::start;
-use harness::{App, Board, Dialect, Entry, Image, Kept, digest};
-use serde_json::{Value, json};
+use harness::{Board, Dialect, Entry, Image, Kept, digest};
+use serde_json::json;
 use std::path::PathBuf;
 
-/// The app takes no candidate for this reason, and `agentctl status` says why and what to do.
-#[track_caller]
-fn wait_told(board: &Board, wallet: &App, code: &str, word: &str) -> Value {
-    wallet.update();
-    let status = wallet.wait_reason(code);
-    let said = board.agent().ctl(&["status"]);
-    assert_eq!(said.code, 0, "the app itself is well: {said:?}");
-    assert!(said.out.contains(word) && said.out.contains("fix: "), "{said:?}");
-    status
+/// `agentctl update` fails, and says why and what to do.
+fn assert_told(board: &Board, word: &str) {
+    let said = board.agent().ctl(&["update", "wallet"]);
+    assert_eq!((said.code, said.out.as_str()), (1, ""), "{said:?}");
+    assert!(said.err.contains(word) && said.err.contains("fix: "), "{said:?}");
 }
 
 #[test]
@@ -56,7 +52,8 @@ fn p5_index_without_a_match_is_refused_with_the_list_of_what_it_has() {
     let (arm64, armv7) = (other("linux/arm64"), other("linux/arm/v7"));
     let entries = [Entry::Image(&arm64), Entry::Image(&armv7), Entry::Attestation(&arm64)];
     let index = board.registry().push_index("wallet", "stable", Dialect::Docker, &entries);
-    let status = wait_told(&board, &wallet, "no_platform", "linux/arm/v7");
+    assert_told(&board, "linux/arm/v7");
+    let status = wallet.wait_reason("no_platform");
     let message = status["reason"]["message"].as_str().unwrap();
     for word in ["linux/amd64", "linux/arm64", "linux/arm/v7"] {
         assert!(message.contains(word), "{message}");
@@ -73,7 +70,7 @@ fn p5_index_without_a_match_is_refused_with_the_list_of_what_it_has() {
     assert_eq!(wallet.kept(), kept);
     let lines = wallet.history().len();
     let heads = board.registry().heads("wallet", "stable");
-    wallet.update();
+    assert_told(&board, "linux/arm/v7");
     harness::wait_until(harness::SOON, "a look", || {
         board.registry().heads("wallet", "stable") > heads
     });
@@ -88,7 +85,8 @@ fn p5_single_manifest_of_another_platform_is_refused_before_it_is_fetched() {
     let before = wallet.container();
     let foreign = start::image("2.0.0").platform("linux/arm64");
     start::push(&board, &foreign);
-    let status = wait_told(&board, &wallet, "no_platform", "linux/arm64");
+    assert_told(&board, "linux/arm64");
+    let status = wallet.wait_reason("no_platform");
     assert!(status["reason"]["message"].as_str().unwrap().contains("linux/arm64"), "{status:#}");
     assert_eq!(wallet.container().started_at(), before.started_at());
     let layer = digest(&foreign.layer());
@@ -132,7 +130,8 @@ fn p5_manifest_whose_bytes_do_not_have_its_digest_is_refused_and_the_right_one_t
     let tampered = whole.replacen("\"schemaVersion\":2", "\"schemaVersion\": 2", 1);
     assert_ne!(whole, tampered);
     std::fs::write(&path, &tampered).unwrap();
-    let status = wait_told(&board, &wallet, "digest_mismatch", "127.0.0.1:5000/wallet");
+    assert_told(&board, &digest(tampered.as_bytes()));
+    let status = wallet.wait_reason("digest_mismatch");
     let message = status["reason"]["message"].as_str().unwrap();
     assert!(message.contains(&pushed.digest["sha256:".len()..][..12]), "{message}");
     assert_eq!(wallet.container().started_at(), before.started_at());

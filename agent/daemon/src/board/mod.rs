@@ -1,4 +1,4 @@
-//! The board: clocks, identity, userland, disks, sensors, the service manager, and the files that a
+//! The board: clocks, identity, userland, sensors, the service manager, and the files that a
 //! person writes.
 //!
 //! Promise: every call here is short and bounded; nothing is written. What a board does not have
@@ -6,7 +6,6 @@
 //! Trusts: the kernel's own files. Distrusts: configuration files, bounded in size and count.
 
 pub mod clock;
-pub mod disks;
 pub mod files;
 pub mod identity;
 pub mod logging;

@@ -57,7 +57,7 @@ pub struct Agent {
     pub requests: Requests,
     /// Where events and the status document go.
     pub outlet: Rc<Outlet>,
-    /// One download at a time.
+    /// One download at a time, but for images of current releases that are gone.
     pub download: Semaphore,
     /// The event stream told something: whoever waits for a `die` looks.
     pub heard: Notify,

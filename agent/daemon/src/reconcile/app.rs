@@ -90,6 +90,8 @@ pub struct Memory {
     pub sought_count: u32,
     /// Since when the engine has not ended a container that it was told to stop.
     pub stopping: Option<(String, Moment)>,
+    /// The container whose end was told to hang: once, not at each try.
+    pub stuck: Option<String>,
     /// The last look at the world; null when it must be looked at afresh.
     pub seen: Option<Look>,
     /// How often it was told that something happened: a look that began before the last one is old.
@@ -102,6 +104,8 @@ pub struct Memory {
     pub gate_opens: Option<Moment>,
     /// Requests that were taken and not carried out yet.
     pub requests: VecDeque<Taken>,
+    /// Ids of those whose question the registry has answered: they end with what is decided on it.
+    pub answered: Vec<String>,
     /// The world of the last round.
     pub world: Option<World>,
     /// What was decided of it.
@@ -226,12 +230,14 @@ impl Memory {
             sought_until: None,
             sought_count: 0,
             stopping: None,
+            stuck: None,
             seen: None,
             stale: 0,
             is_overtaken: false,
             look_again: None,
             gate_opens: None,
             requests: VecDeque::new(),
+            answered: Vec::new(),
             world: None,
             decision: None,
             steps: Vec::new(),

@@ -17,6 +17,8 @@ struct Watch {
     whole: bool,
     /// Someone else's signal or removal came.
     foreign: bool,
+    /// This run asked for its start, and the stream has not told of it yet.
+    start_due: bool,
     /// This run asked the engine to stop or remove it: signals from then on are its own.
     own_stop: bool,
     /// Out of memory, as the kernel told the engine.
@@ -68,13 +70,15 @@ impl Exits {
     /// A start is about to be asked for. Returns what was known before, for [`Exits::refused`].
     pub fn asked(&mut self, id: &str) -> Before {
         let before = Before(self.watched.get(id).cloned());
-        self.started(id);
+        let watch = Watch { whole: self.connected, start_due: true, ..Watch::default() };
+        self.watched.insert(id.to_string(), watch);
         before
     }
 
-    /// A start was seen.
+    /// A start was seen. Of one that this run had asked for, a stop may have been asked for since.
     pub fn started(&mut self, id: &str) {
-        let watch = Watch { whole: self.connected, ..Watch::default() };
+        let own_stop = self.watched.get(id).is_some_and(|watch| watch.start_due && watch.own_stop);
+        let watch = Watch { whole: self.connected, own_stop, ..Watch::default() };
         self.watched.insert(id.to_string(), watch);
     }
 
@@ -108,7 +112,9 @@ impl Exits {
 
     /// It ended.
     pub fn died(&mut self, id: &str, code: i64) {
-        self.of(id).died = Some(code);
+        let watch = self.of(id);
+        watch.died = Some(code);
+        watch.start_due = false; // its start, if it was one, was told of before
     }
 
     /// It was removed. Tells whether by somebody else whose hand was not told of yet.

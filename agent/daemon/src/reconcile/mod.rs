@@ -13,6 +13,7 @@ mod apps;
 mod backoff;
 mod candidate;
 mod contact;
+mod disks;
 pub mod document;
 mod evidence;
 mod exits;

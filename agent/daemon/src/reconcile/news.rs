@@ -237,9 +237,16 @@ pub fn of_status(before: &AppStatus, after: &AppStatus) -> Vec<Told> {
         }
     }
     let known = |status: &AppStatus| status.candidate.as_ref().and_then(|release| release.config);
-    if let Some(candidate) =
-        after.candidate.as_ref().filter(|_| known(before) != known(after) && known(after).is_some())
-    {
+    // What is installed first, or was tried and failed, is no news at each start of the agent.
+    let is_news = |release: &&Release| {
+        let is_condemned =
+            after.quarantine.iter().any(|entry| Some(entry.config) == release.config);
+        known(before) != release.config
+            && release.config.is_some()
+            && after.current.is_some()
+            && !is_condemned
+    };
+    if let Some(candidate) = after.candidate.as_ref().filter(is_news) {
         let text = format!("{app}: {} is available", name(candidate));
         told.push(Told::info(EventType::UpdateAvailable, text).about(candidate));
     }

@@ -170,6 +170,10 @@ fn assemble(agent: &Agent, app: &App, barrier: Option<(Reason, WaitingFor)>) -> 
     };
     if barrier.is_none() {
         evidence::keep_up(&mut memory.evidence, &memory.record, &containers, &images);
+        // Seen down or gone: a later stop of it begins anew.
+        let hangs = |id: &str| containers.iter().any(|c: &Container| c.id == id && c.needs_stop());
+        memory.stopping = memory.stopping.take().filter(|(id, _)| hangs(id));
+        memory.stuck = memory.stuck.take().filter(|id| hangs(id));
     }
     // Behind a barrier too: a time that has passed would keep the loop awake.
     if memory.sought_until.is_some_and(|until| until <= now) {

@@ -256,11 +256,8 @@ async fn ask(agent: &Rc<Agent>, key: &str, reference: &Reference, track: &Track,
         super::publish::app(agent, &app);
     }
     for asked in waiting {
-        // The registry was asked, and answered: what is not taken is shown as the app's own reason.
-        let told = match &answer {
-            Err(failure) if !failure.refuses() => Err(failure.error.reason(clock::wall())),
-            _ => Ok(()),
-        };
+        let told = answer.as_ref().map(|_| ());
+        let told = told.map_err(|failure| failure.error.reason(clock::wall()));
         // Who asked may be gone by now.
         let _gone = asked.send(told);
     }

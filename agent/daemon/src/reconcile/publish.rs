@@ -1,11 +1,10 @@
 //! The status document: made when something changed, and at no other time.
 
-use std::path::PathBuf;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use titania_core::digest::Digest;
-use titania_core::event::{EventType, Level};
 use titania_core::fork::Mark;
 use titania_core::names::Generation;
 use titania_core::reason::{Class, Code, Reason};
@@ -15,18 +14,19 @@ use titania_core::status::{
 };
 use titania_core::time::Timestamp;
 use titania_core::world::World;
+use tokio::sync::watch;
 
 use super::agent::Agent;
 use super::app::{App, CRASH_LOOP_EXITS, CRASH_LOOP_SPAN, Memory};
 use super::document::{self, BoardView, View};
-use super::news::{self, Told};
+use super::{disks, news};
 use crate::board::clock;
 use crate::engine::{Role, Seen};
 
 /// Changes of several apps within this are one document.
 const GATHER: Duration = Duration::from_millis(20);
-/// Between two looks at the disks.
-const DISKS_LOOK: Duration = Duration::from_secs(60);
+/// Longest wait for the disks before the first document.
+const DISKS_FIRST: Duration = Duration::from_secs(1);
 /// Lines of history that are read to date the kept forks.
 const HISTORY_MAX: usize = 200;
 
@@ -213,69 +213,36 @@ fn kept(memory: &Memory) -> Vec<(Generation, SnapshotKind, Timestamp)> {
     .collect()
 }
 
-/// Makes the document whenever something changed. Looks at the disks once a minute.
+/// Makes the document whenever something changed. Looks at the disks once a minute; one that hangs holds up no
+/// document.
 pub async fn keep(agent: Rc<Agent>) {
-    let mut disks = look_at_disks(&agent).await;
-    let mut timer = tokio::time::interval(DISKS_LOOK);
-    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (seen, mut looks) = watch::channel(Vec::new());
+    let mut looking = pin!(disks::watch(&agent, seen));
+    let first = async {
+        tokio::select! {
+            () = &mut looking => {}
+            _seen = looks.changed() => {}
+        }
+    };
+    // The first document has the disks, unless they let it wait.
+    let _late = tokio::time::timeout(DISKS_FIRST, first).await;
+    let mut now = looks.borrow().clone();
+    disks::tell(&agent, &now);
     let mut mqtt = agent.outlet.mqtt_changes();
-    show(&agent, &disks);
+    show(&agent, &now);
     loop {
         tokio::select! {
+            () = &mut looking => {}
             () = agent.outlet.changed.notified() => tokio::time::sleep(GATHER).await,
             changed = mqtt.changed() => if changed.is_err() {
                 mqtt = agent.outlet.mqtt_changes();
             },
-            _ = timer.tick() => {
-                disks = look_at_disks(&agent).await;
-                tell_of_disks(&agent, &disks);
+            _seen = looks.changed() => {
+                now = looks.borrow_and_update().clone();
+                disks::tell(&agent, &now);
             }
         }
-        show(&agent, &disks);
-    }
-}
-
-async fn look_at_disks(agent: &Agent) -> Vec<Disk> {
-    let settings = agent.settings();
-    let mut places = vec![
-        ("state", PathBuf::from(&settings.paths.state)),
-        ("volumes", PathBuf::from(&settings.paths.volumes)),
-    ];
-    let root = agent.shared.borrow().about.as_ref().map(|about| PathBuf::from(&about.root_dir));
-    places.extend(root.filter(|root| root.is_absolute()).map(|root| ("engine", root)));
-    let mut disks = Vec::new();
-    for (role, path) in places {
-        if let Ok(free_bytes) = agent.volumes.free_bytes(path.clone()).await {
-            disks.push(Disk {
-                role: role.to_owned(),
-                path: path.display().to_string(),
-                free_bytes,
-                reserve_bytes: settings.disk.reserve,
-                low: free_bytes < settings.disk.reserve,
-            });
-        }
-    }
-    disks
-}
-
-fn tell_of_disks(agent: &Agent, disks: &[Disk]) {
-    for disk in disks {
-        let before = agent.shared.borrow_mut().low.insert(disk.role.clone(), disk.low);
-        let told = match (before.unwrap_or(false), disk.low) {
-            (false, true) => {
-                let text =
-                    format!("the disk of {} ({}) is below its reserve", disk.path, disk.role);
-                let mut told = Told::info(EventType::DiskLow, text);
-                told.level = Level::Warning;
-                told
-            }
-            (true, false) => {
-                let text = format!("the disk of {} ({}) has room again", disk.path, disk.role);
-                Told::info(EventType::DiskOk, text)
-            }
-            _ => continue,
-        };
-        agent.outlet.tell(None, told);
+        show(&agent, &now);
     }
 }
 

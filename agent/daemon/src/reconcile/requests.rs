@@ -6,15 +6,17 @@
 use std::rc::Rc;
 
 use titania_core::api::{Options, Problem, Verb};
+use titania_core::names::AppName;
 use titania_core::reason::Reason;
-use titania_core::step::Change;
+use titania_core::step::{Change, Decision, Step, Why};
 use titania_core::verbs;
+use titania_core::world::{Candidate, World};
 use tokio::sync::mpsc;
 
 use super::agent::Agent;
 use super::app::App;
 use super::fault::Fault;
-use super::{contact, observe, perform};
+use super::{contact, observe, perform, words};
 use crate::board::clock;
 use crate::control::{Command, Requests};
 
@@ -157,19 +159,26 @@ async fn one(agent: &Rc<Agent>, app: &Rc<App>, taken: &Taken) -> Result<(), Prob
                 requests.done(&id);
                 return Ok(());
             }
-            tokio::task::spawn_local(async move { settle(&requests, &id, answer.await.ok()) });
+            let app = Rc::clone(app);
+            tokio::task::spawn_local(async move {
+                settle(&requests, &app, id, answer.await.ok());
+            });
         }
         Verb::Rollback | Verb::Stop | Verb::Start | Verb::Adopt => agent.requests.done(&taken.id),
     }
     Ok(())
 }
 
-fn settle(requests: &Requests, id: &str, answer: Option<Result<(), Reason>>) {
+/// The registry answered: what that means for the app its task decides.
+fn settle(requests: &Requests, app: &App, id: String, answer: Option<Result<(), Reason>>) {
     match answer {
-        Some(Ok(())) => requests.done(id),
-        Some(Err(reason)) => requests.failed(id, of_reason(&reason, UNAVAILABLE)),
+        Some(Ok(())) => {
+            app.memory.borrow_mut().answered.push(id);
+            app.wake.notify_one();
+        }
+        Some(Err(reason)) => requests.failed(&id, of_reason(&reason, UNAVAILABLE)),
         None => requests.failed(
-            id,
+            &id,
             Problem {
                 title: "not asked".to_owned(),
                 status: UNAVAILABLE,
@@ -182,10 +191,38 @@ fn settle(requests: &Requests, id: &str, answer: Option<Result<(), Reason>>) {
     }
 }
 
+/// Ends the questions whose answer has been decided on: the candidate is refused, or taken, or nothing is new.
+/// A write comes first: the next round tells what follows from it.
+pub fn decided(agent: &Agent, app: &App, world: &World, decision: &Decision) {
+    let memory = &mut *app.memory.borrow_mut();
+    let is_writing =
+        matches!(decision, Decision::Do(Step::Write(_) | Step::Mark(..) | Step::Prune(_)));
+    // A world made before the answer says nothing of it; the next round was called for by the answer.
+    if is_writing || world.candidate != memory.candidate {
+        return;
+    }
+    let refusal = refusal(&app.name, world, decision);
+    for id in memory.answered.drain(..) {
+        match &refusal {
+            Some(reason) => agent.requests.failed(&id, of_reason(reason, CONFLICT)),
+            None => agent.requests.done(&id),
+        }
+    }
+}
+
+/// Why the candidate is not taken, where that is its own fault, or its definition's.
+fn refusal(app: &AppName, world: &World, decision: &Decision) -> Option<Reason> {
+    match (&world.candidate, decision) {
+        (Candidate::Refused(refusal), _) => Some(refusal.reason.clone()),
+        (_, Decision::Idle(why @ Why::Refused(_))) => words::reason(app, world, why),
+        _ => None,
+    }
+}
+
 async fn write(
     agent: &Rc<Agent>,
     app: &Rc<App>,
-    world: &titania_core::world::World,
+    world: &World,
     change: &Change,
 ) -> Result<(), Problem> {
     match perform::write(agent, app, world, change).await {

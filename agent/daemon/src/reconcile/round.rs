@@ -71,6 +71,7 @@ async fn rounds(agent: &Rc<Agent>, app: &Rc<App>, pace: &mut Pace) -> Option<Mom
             memory.decision = Some(decision.clone());
         }
         publish::app(agent, app);
+        requests::decided(agent, app, &world, &decision);
         let Some(step) = step else {
             publish::measure(agent, app).await;
             return next(app, &decision);
@@ -109,7 +110,9 @@ async fn something_else(agent: &Rc<Agent>, app: &Rc<App>, fetched: Option<Genera
         tokio::time::sleep(FETCH_LOOK).await;
         app.memory.borrow_mut().seen = None;
         let (world, is_fresh) = observe::world(agent, app).await;
-        let is_other = match decide(&world) {
+        let decision = decide(&world);
+        requests::decided(agent, app, &world, &decision);
+        let is_other = match decision {
             Decision::Do(Step::Fetch(generation, _)) => Some(generation) != fetched,
             _ => true,
         };

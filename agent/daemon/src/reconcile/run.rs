@@ -10,7 +10,6 @@ use std::time::Duration;
 use titania_config::Settings;
 use titania_core::event::EventType;
 use titania_core::names::{AppName, BootId};
-use titania_core::status::Disk;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -26,7 +25,7 @@ use super::{apps, contact, polls, publish, requests, wiring};
 use crate::board::files::{self, InForce};
 use crate::board::service::{self, Asked, Signals, Watchdog};
 use crate::board::userland::Userland;
-use crate::board::{clock, disks, identity, sensors};
+use crate::board::{clock, identity, sensors};
 use crate::control::{self, Control, Requests};
 use crate::engine::Engine;
 use crate::registry::{HostSettings, Registries, Timeouts};
@@ -54,10 +53,11 @@ pub async fn run(setup: Setup<'_>) -> io::Result<Ended> {
     let (outlet, queue) = Outlet::new(
         me.board.clone(),
         me.boot.clone(),
-        mqtt(&settings, &me.board),
+        Mqtt::disabled(),
         publish::blank(&me.board, &me.boot, started_at),
     );
     let outlet = Rc::new(outlet);
+    let _disabled = outlet.set_mqtt(mqtt(&settings, &me.board, &outlet));
     let store = Store::new(state.path().to_owned()).map_err(io::Error::other)?;
     let (agent, probes_news) = open(&in_force, me, store.clone(), Rc::clone(&outlet))?;
     {
@@ -158,20 +158,15 @@ fn problems(agent: &Agent) -> Vec<titania_core::reason::Reason> {
     registries.problems().iter().map(|problem| problem.reason(clock::wall())).collect()
 }
 
-fn mqtt(settings: &Settings, board: &str) -> Mqtt {
+fn mqtt(settings: &Settings, board: &str, outlet: &Outlet) -> Mqtt {
     match wiring::mqtt(settings, board) {
         Some(mqtt) => {
-            let (state, volumes) = (settings.paths.state.clone(), settings.paths.volumes.clone());
-            let reserve = settings.disk.reserve;
-            Mqtt::start(mqtt, move || sensors::read(look(&state, &volumes, reserve)))
+            // Of the disks what was seen last: one that hangs would hang the loop with it.
+            let status = outlet.status();
+            Mqtt::start(mqtt, move || sensors::read(status.borrow().board.disks.clone()))
         }
         None => Mqtt::disabled(),
     }
-}
-
-fn look(state: &str, volumes: &str, reserve: u64) -> Vec<Disk> {
-    let place = |role, path: &str| disks::Place { role, path: PathBuf::from(path) };
-    disks::look(&[place("state", state), place("volumes", volumes)], reserve)
 }
 
 fn control(agent: &Rc<Agent>, commands: mpsc::Sender<control::Command>) -> Control {
@@ -259,7 +254,7 @@ async fn reload(agent: &Rc<Agent>) -> bool {
     let has_other_registries =
         old.registries != new.registries || wiring::registries(new).iter().any(names_a_file);
     if old.mqtt != new.mqtt {
-        let broker = agent.outlet.set_mqtt(mqtt(new, &agent.me.board));
+        let broker = agent.outlet.set_mqtt(mqtt(new, &agent.me.board, &agent.outlet));
         broker.close().await;
         let status = agent.outlet.status().borrow().clone();
         agent.outlet.mqtt().status(status);

@@ -1,7 +1,7 @@
-//! The room's door for the loop: every call runs on one of two threads and answers by a future.
+//! The room's door for the loop: every call runs on one of three threads and answers by a future.
 //!
 //! Promise: looking and marking (the quick thread) never waits behind copying, seeding, owning, measuring
-//! and removing (the long thread). A quick call is given up after [`QUICK_SECONDS_MAX`].
+//! and removing (the long thread), and neither behind a disk that swallows a sync. A quick call is given up after [`QUICK_SECONDS_MAX`].
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -33,6 +33,7 @@ pub struct Volumes {
     stubborn: Stubborn,
     quick: Worker,
     long: Worker,
+    sync: Worker,
 }
 
 impl Volumes {
@@ -55,6 +56,7 @@ impl Volumes {
             stubborn: Stubborn::default(),
             quick: Worker::start("volumes-quick")?,
             long: Worker::start("volumes-long")?,
+            sync: Worker::start("volumes-sync")?,
         })
     }
 
@@ -339,14 +341,12 @@ impl Volumes {
 
     /// Brings all that is in memory to the disks, others' too: after a download (sync(2)).
     ///
+    /// Waits for every disk of the board, a dead one too: no other call waits behind it.
+    ///
     /// # Errors
     /// The thread is gone.
     pub async fn sync(&self) -> Result<(), VolumesError> {
-        self.long(|_| {
-            rustix::fs::sync();
-            Ok(())
-        })
-        .await
+        self.sync.run(|_| rustix::fs::sync()).await.map_err(|_| VolumesError::Cancelled)
     }
 
     /// Gives the app's volumes to `owner`: walked only where the top folder's owner differs or a walk was cut off.

@@ -6,13 +6,14 @@ use super::*;
 enum Seen {
     Up,
     Broke,
+    Asked,
     Start,
     OwnStop,
     Kill,
     Oom,
     Die(i64),
 }
-use Seen::{Broke, Die, Kill, Oom, OwnStop, Start, Up};
+use Seen::{Asked, Broke, Die, Kill, Oom, OwnStop, Start, Up};
 
 fn after(events: &[Seen]) -> Exits {
     let mut exits = Exits::default();
@@ -20,6 +21,9 @@ fn after(events: &[Seen]) -> Exits {
         match event {
             Up => exits.connected(),
             Broke => exits.broke(),
+            Asked => {
+                exits.asked("c");
+            }
             Start => exits.started("c"),
             OwnStop => exits.own_stop("c"),
             Kill => {
@@ -56,6 +60,9 @@ fn p4_only_an_end_seen_from_its_start_is_the_release_s_own() {
         (&[Up, Kill, Broke], unseen()),
         (&[], unseen()),
         (&[Up, Start, OwnStop, Kill, Die(0)], own(0)),
+        (&[Up, Asked, OwnStop, Start, Kill, Die(0)], own(0)),
+        (&[Up, Asked, Start, OwnStop, Kill, Die(0), Start, Kill], outside()),
+        (&[Up, Asked, OwnStop, Kill, Die(0), Start, Kill], outside()),
         (&[Up, Start, Kill, Die(137), Start, Die(1)], own(1)),
     ] {
         let exits = after(events);

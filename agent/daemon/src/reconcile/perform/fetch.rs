@@ -35,8 +35,11 @@ impl Act<'_> {
         }
         let pull = self.pull_of(&spec.release)?;
         let result = {
-            let Ok(_one_at_a_time) = self.agent.download.acquire().await else {
-                return Err(Fault::LookAgain);
+            // An app that is down for want of its image does not wait behind another's update.
+            let current = self.world.record.current.as_ref().map(|current| current.generation);
+            let _one_at_a_time = match current == Some(generation) {
+                true => None,
+                false => Some(self.agent.download.acquire().await.map_err(|_| Fault::LookAgain)?),
             };
             self.download(&pull).await
         };

@@ -93,13 +93,15 @@ impl Act<'_> {
                 if clock::moment().since(since) < limit {
                     return Err(Fault::LookAgain);
                 }
-                Err(self.stuck(generation, grace))
+                let is_told =
+                    memory.stuck.replace(container.id.clone()).as_ref() == Some(&container.id);
+                Err(self.stuck(generation, grace, is_told))
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn stuck(&self, generation: Generation, grace: Millis) -> Fault {
+    fn stuck(&self, generation: Generation, grace: Millis, is_told: bool) -> Fault {
         let name = self.app.name.container(generation);
         let message = format!(
             "{name} does not end, {} s after SIGTERM and {} s after SIGKILL",
@@ -108,7 +110,7 @@ impl Act<'_> {
         );
         let hint = "its process hangs in the kernel (a dead disk or network mount?): dmesg, then restart the board";
         let fault = Fault::new(Code::StopStuck, Class::Environment, message.clone(), hint);
-        if let Fault::Failed { reason, .. } = &fault {
+        if let (Fault::Failed { reason, .. }, false) = (&fault, is_told) {
             let text = format!("{}: {message}", self.app.name);
             let told = Told::because(EventType::StopStuck, Level::Error, reason, text);
             self.agent.outlet.tell(Some(&self.app.name), told);

@@ -25,7 +25,9 @@ impl Act<'_> {
     /// Writes the mark into the fork's file: commit and verdict are this first.
     pub(super) async fn mark(&self, generation: Generation, mark: &Mark) -> Result<(), Fault> {
         self.agent.volumes.mark(&self.app.name, generation, mark.clone()).await?;
-        self.app.memory.borrow_mut().evidence.unwritable = None;
+        if let Mark::Failed { .. } = mark {
+            self.app.memory.borrow_mut().evidence.unwritable = None;
+        }
         Ok(())
     }
 }
@@ -94,7 +96,13 @@ fn stamp(agent: &Agent, app: &App, world: &World) -> Stamp {
 /// What follows in memory from a change that is on disk.
 fn follow(memory: &mut Memory, world: &World, change: &Change, old: &Record) {
     let now = clock::moment();
-    memory.evidence.unwritable = None;
+    // Not by any other write, an operator's for instance: the verdict that it stands for would be forgotten.
+    if matches!(
+        change,
+        Change::Verdict(_) | Change::Conclude | Change::Abandon(_) | Change::Refuse(_)
+    ) {
+        memory.evidence.unwritable = None;
+    }
     match change {
         Change::Begin(intent) | Change::GoBack(intent, _) => {
             memory.steps.clear();
