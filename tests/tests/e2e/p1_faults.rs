@@ -66,11 +66,13 @@ fn p1_app_runs_on_while_a_full_disk_holds_its_update_back() {
     let message = status["reason"]["message"].as_str().unwrap();
     assert!(message.contains("MiB"), "with figures: {message}");
     assert_eq!(wallet.container().started_at(), before.started_at());
+    board.agent().restart(); // it looks at the disks once a minute, and when it starts
     wait_until(SOON, "the disk to be shown as low", || {
         let status = board.agent().status();
         let disks = status["board"]["disks"].as_array().cloned().unwrap_or_default();
         disks.iter().any(|disk| disk["role"] == "volumes" && disk["low"] == true)
     });
+    wallet.wait("to wait again", |app| app["next"]["waiting_for"] == "disk");
     std::fs::remove_file(filler).unwrap();
     let status = wallet.wait_version("2.0.0");
     assert_eq!(status["quarantine"], json!([]));
