@@ -114,7 +114,9 @@ fn prepare(w: &World, i: &Intent) -> Decision {
         };
     }
     let old = current.filter(|old| !is_lost(w, old));
-    let stopped = old.is_none_or(|old| is_stopped_by_us(w, old.generation));
+    let go = make_ready(w, i);
+    // Stopped for another cause (a dead process, a new one that vanished since), it comes up first.
+    let stopped = old.is_none_or(|old| go.is_none() && is_stopped_by_us(w, old.generation));
     if let Some(old) = old.filter(|_| !stopped)
         && let Some(up) = bring_up(w, old)
     {
@@ -131,7 +133,7 @@ fn prepare(w: &World, i: &Intent) -> Decision {
             _ => up,
         };
     }
-    if let Some(go) = make_ready(w, i) {
+    if let Some(go) = go {
         return go;
     }
     if !stopped || old.is_none() {
