@@ -16,7 +16,7 @@ use titania_core::time::Millis;
 use super::agent::Agent;
 use super::fault::Fault;
 use super::news::Told;
-use super::{apps, hearing};
+use super::{apps, hearing, publish};
 use crate::board::clock;
 use crate::board::userland::Userland;
 use crate::engine::{About, EngineError, Kind, Role};
@@ -161,6 +161,10 @@ fn lost(agent: &Rc<Agent>, error: &EngineError) {
         agent.outlet.tell(None, Told::because(EventType::EngineAway, Level::Error, &reason, text));
     } else {
         log::warn!("{}", reason.message);
+    }
+    // At once: a task of an app may hang in its question to the engine.
+    for app in agent.all() {
+        publish::app(agent, &app);
     }
     agent.all_stale();
     agent.outlet.changed();

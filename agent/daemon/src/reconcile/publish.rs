@@ -91,6 +91,8 @@ fn wake_dependents(agent: &Rc<Agent>, app: &App) {
 
 fn part(agent: &Agent, app: &App, memory: &Memory) -> Option<AppStatus> {
     let (world, decision) = (memory.world.as_ref()?, memory.decision.as_ref()?);
+    let barred = without_engine(agent, world);
+    let world = barred.as_ref().unwrap_or(world);
     let shown = world
         .wanted_generation()
         .or_else(|| world.record.current.as_ref().map(|current| current.generation));
@@ -108,7 +110,8 @@ fn part(agent: &Agent, app: &App, memory: &Memory) -> Option<AppStatus> {
         app: &app.name,
         world,
         decision,
-        is_engine_away: is_engine_away(agent, world),
+        is_engine_away: matches!(&world.barrier, Some((_, WaitingFor::Engine)))
+            || !agent.is_engine_ready(),
         file: memory.file.as_deref(),
         hash: force.map_or_else(|| last_hash(memory), |force| force.hash),
         error: memory.file_error.as_ref(),
@@ -125,13 +128,10 @@ fn part(agent: &Agent, app: &App, memory: &Memory) -> Option<AppStatus> {
     }))
 }
 
-/// Whether the world was seen without the engine. What it says by now counts for the next world.
-fn is_engine_away(agent: &Agent, world: &World) -> bool {
-    match &world.barrier {
-        Some((_, WaitingFor::Engine)) => true,
-        Some(_) => !agent.is_engine_ready(),
-        None => false,
-    }
+/// The world as it is to be told when the engine went away since it was seen; null when it did not.
+fn without_engine(agent: &Agent, world: &World) -> Option<World> {
+    let is_lost = world.barrier.is_none() && !agent.is_engine_ready();
+    is_lost.then(|| World { barrier: agent.barrier(), ..world.clone() })
 }
 
 fn generation(seen: &Seen) -> Option<Generation> {
