@@ -25,26 +25,25 @@ const HISTORY_MAX: usize = 1000;
 /// Longest that `?wait=` holds a request: who waits longer asks again.
 const WAIT_SECONDS_MAX: u64 = 300;
 /// An answer so old is given again, so that many who ask at once cost one copy and little work.
-const STATUS_AGE_MAX: i64 = 200;
+const STATUS_AGE_MAX: Duration = Duration::from_millis(200);
 
 /// The status as it was last sent.
 struct Sent {
     of: Rc<Status>,
-    at: Timestamp,
     body: Bytes,
 }
 
 /// See the head of this file.
 pub(super) struct Routes {
     control: Control,
-    sent: RefCell<Option<Sent>>,
+    sent: Rc<RefCell<Option<Sent>>>,
 }
 
 type Answered = Result<Response<Answer>, Problem>;
 
 impl Routes {
     pub(super) fn new(control: Control) -> Self {
-        Self { control, sent: RefCell::new(None) }
+        Self { control, sent: Rc::default() }
     }
 
     /// Answers one request.
@@ -73,17 +72,20 @@ impl Routes {
 
     fn status(&self) -> Response<Answer> {
         let of = self.control.status.borrow().clone();
-        let now = Timestamp(jiff::Timestamp::now().as_millisecond());
         let mut sent = self.sent.borrow_mut();
-        let is_fresh = |sent: &&Sent| {
-            Rc::ptr_eq(&sent.of, &of) && (0..STATUS_AGE_MAX).contains(&(now.0 - sent.at.0))
-        };
-        let body = match sent.as_ref().filter(is_fresh) {
+        let body = match sent.as_ref().filter(|sent| Rc::ptr_eq(&sent.of, &of)) {
             Some(sent) => sent.body.clone(),
             None => {
+                let now = Timestamp(jiff::Timestamp::now().as_millisecond());
                 let document = Status { at: now, ..Status::clone(&of) };
                 let body = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
-                *sent = Some(Sent { of, at: now, body: body.clone() });
+                *sent = Some(Sent { of, body: body.clone() });
+                // Nobody may ask again for a long time: neither document nor text is kept for that.
+                let sent = Rc::clone(&self.sent);
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(STATUS_AGE_MAX).await;
+                    sent.take();
+                });
                 body
             }
         };

@@ -29,7 +29,8 @@ struct Pending {
 pub struct Outlet {
     board: String,
     boot: BootId,
-    events: mpsc::UnboundedSender<Pending>,
+    /// Boxed: the channel has room for 32 at once, whether there are any or not.
+    events: mpsc::UnboundedSender<Box<Pending>>,
     /// The status document must be made anew.
     pub changed: Notify,
     mqtt: RefCell<Mqtt>,
@@ -39,7 +40,7 @@ pub struct Outlet {
 }
 
 /// The other end of [`Outlet`], for [`pump`].
-pub struct Queue(mpsc::UnboundedReceiver<Pending>);
+pub struct Queue(mpsc::UnboundedReceiver<Box<Pending>>);
 
 impl Outlet {
     /// An outlet of this board in this boot; `status` is shown until the first document is made.
@@ -62,7 +63,7 @@ impl Outlet {
         let pending =
             Pending { app: app.cloned(), told, at: clock::wall(), is_synced: clock::is_synced() };
         // The queue ends with the agent alone.
-        let _ended = self.events.send(pending);
+        let _ended = self.events.send(Box::new(pending));
     }
 
     /// The status document must be made anew.
@@ -116,6 +117,7 @@ pub async fn pump(outlet: Rc<Outlet>, queue: Queue, store: Store) {
                 }
             };
         }
+        let pending = *pending;
         let seq = match &mut sequence {
             Some(sequence) => sequence.next(clock::wall()).await.ok(),
             None => None,

@@ -33,7 +33,8 @@ const FETCH_LOOK: Duration = Duration::from_secs(2);
 pub async fn keep(agent: Rc<Agent>, app: Rc<App>) {
     let mut pace = Pace::default();
     loop {
-        let until = rounds(&agent, &app, &mut pace).await;
+        // Boxed: an app at rest takes no room for the largest step.
+        let until = Box::pin(rounds(&agent, &app, &mut pace)).await;
         let asleep = async {
             match until {
                 Some(at) => {
@@ -84,10 +85,8 @@ async fn rounds(agent: &Rc<Agent>, app: &Rc<App>, pace: &mut Pace) -> Option<Mom
             Step::Fetch(generation, _) => Some(*generation),
             _ => None,
         };
-        // Boxed: an app at rest has no room for the largest step.
-        let perform = Box::pin(perform::perform(agent, app, &world, step));
         tokio::select! {
-            () = perform => {}
+            () = perform::perform(agent, app, &world, step) => {}
             // Fetching is taken up where it was left.
             () = asked(app), if fetched.is_some() => app.memory.borrow_mut().progress = None,
             () = something_else(agent, app, fetched), if fetched.is_some() => {

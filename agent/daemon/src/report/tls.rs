@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -62,7 +63,7 @@ pub(super) async fn config(settings: &MqttSettings) -> Result<Arc<ClientConfig>,
         .with_safe_default_protocol_versions()
         .map_err(FileError::Refused)?
         .with_root_certificates(roots);
-    let config = match (&settings.client_cert, &settings.client_key) {
+    let mut config = match (&settings.client_cert, &settings.client_key) {
         (None, None) => builder.with_no_client_auth(),
         (Some(cert), Some(key_path)) => {
             let key = PrivateKeyDer::from_pem_slice(&read(key_path, PEM_BYTES_MAX)?)
@@ -71,6 +72,8 @@ pub(super) async fn config(settings: &MqttSettings) -> Result<Arc<ClientConfig>,
         }
         _ => return Err(FileError::Half),
     };
+    // Each connection has a configuration of its own, so that no session is ever resumed.
+    config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
 

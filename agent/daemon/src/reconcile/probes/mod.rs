@@ -215,13 +215,16 @@ async fn ask<E: Inside>(inside: &E, subject: &Subject) -> Answer {
             Some(address) => tcp::ask((address, *port).into(), timeout).await,
             None => Answer::Silence,
         },
-        ProbeRule::Exec(command) => match inside.run(&subject.container, command, timeout).await {
-            Some(0) => Answer::Yes,
-            Some(_) => Answer::No,
-            None => Answer::Silence,
-        },
+        // Boxed, as the next: one that is asked over the network takes no room for talking to the engine.
+        ProbeRule::Exec(command) => {
+            match Box::pin(inside.run(&subject.container, command, timeout)).await {
+                Some(0) => Answer::Yes,
+                Some(_) => Answer::No,
+                None => Answer::Silence,
+            }
+        }
         ProbeRule::Container | ProbeRule::Default => {
-            match inside.checked(&subject.container, timeout).await {
+            match Box::pin(inside.checked(&subject.container, timeout)).await {
                 Some(Checked::Healthy) => Answer::Yes,
                 Some(Checked::Unhealthy) => Answer::Unhealthy,
                 Some(Checked::Starting) | None => Answer::Silence,
