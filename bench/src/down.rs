@@ -65,6 +65,11 @@ fn tell(
 fn make_bare(stage: &Stage, app: &App) {
     let inspect = app.container().inspect;
     let mut config = inspect["Config"].clone();
+    // An image of its own: the agent prunes the app's.
+    stage.push(BARE, "1.0.0");
+    let image = stage.reference(BARE);
+    stage.board.engine().pull(&image);
+    config["Image"] = image.into();
     config["Labels"] = Value::Null;
     config["Hostname"] = BARE.into();
     config["HostConfig"] = inspect["HostConfig"].clone();

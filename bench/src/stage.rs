@@ -44,10 +44,14 @@ impl Stage {
         self.board.registry().push(app, TAG, &image.file("/name.txt", app.as_bytes()));
     }
 
+    /// What an app follows.
+    pub fn reference(&self, app: &str) -> String {
+        format!("127.0.0.1:{DOOR}/{app}:{TAG}")
+    }
+
     /// An app's definition in the making: a state and a data folder, an http probe.
     pub fn definition(&self, app: &str) -> Definition<'_> {
-        let image = format!("127.0.0.1:{DOOR}/{app}:{TAG}");
-        self.board.app(app).image(&image).state("/state").data("/data")
+        self.board.app(app).image(&self.reference(app)).state("/state").data("/data")
     }
 
     /// Waits until nothing is left to do for an app but to ask the registry.

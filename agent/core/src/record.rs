@@ -72,6 +72,16 @@ impl Default for Record {
     }
 }
 
+impl Record {
+    /// The record's own copy of a specification that equals `spec`, else `spec` itself: candidate, fork file and
+    /// record of an app at rest say the same, which is kept once.
+    pub fn share(&self, spec: Arc<Spec>) -> Arc<Spec> {
+        let committed = [&self.current, &self.previous].into_iter().flatten();
+        let own = committed.map(|one| &one.spec).chain(self.intent.as_ref().map(|one| &one.spec));
+        own.into_iter().find(|own| **own == spec).map_or(spec, Arc::clone)
+    }
+}
+
 /// A committed generation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Committed {

@@ -347,3 +347,16 @@ fn p4_what_can_not_be_told_apart_gets_one_more_try_after_the_old_one_settled() {
         ),
     ]);
 }
+
+#[test]
+fn an_equal_specification_is_the_record_s_own_another_stays_what_it_is() {
+    let mut w = ready();
+    let of_record = |w: &World| w.record.current.as_ref().map(|current| Arc::clone(&current.spec));
+    let shared = w.record.share(spec(b"old"));
+    assert!(of_record(&w).is_some_and(|own| Arc::ptr_eq(&own, &shared)));
+    let intended = w.record.share(spec(b"new"));
+    assert!(w.record.intent.as_ref().is_some_and(|own| Arc::ptr_eq(&own.spec, &intended)));
+    w.record.intent = None;
+    let other = spec(b"new");
+    assert!(Arc::ptr_eq(&w.record.share(Arc::clone(&other)), &other));
+}

@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use titania_core::definition::{self, UserRule};
@@ -101,7 +102,7 @@ async fn look(agent: &Agent, app: &App) -> Result<Look, (Reason, WaitingFor)> {
     wait_for_dies(agent, &containers).await;
     let tags = tags.map_err(of_engine)?;
     let images = tags.into_iter().filter(|tag| tag.app == app.name).map(|tag| tag.generation);
-    let forks = match forks {
+    let mut forks = match forks {
         Ok(forks) => forks,
         Err(error) => {
             let reason = error.reason(clock::wall());
@@ -114,6 +115,9 @@ async fn look(agent: &Agent, app: &App) -> Result<Look, (Reason, WaitingFor)> {
     };
     if has_lost_fork(&app.memory.borrow().record, &forks) {
         agent.recheck.notify_one(); // the disk of the volume root may be gone
+    }
+    for file in forks.iter_mut().filter_map(|fork| fork.file.as_mut()) {
+        file.spec = app.memory.borrow().record.share(Arc::clone(&file.spec));
     }
     Ok(Look { containers, forks, images: images.collect() })
 }
@@ -206,7 +210,8 @@ fn wanted(memory: &Memory) -> Option<Wanted> {
     let current = memory.record.current.as_ref();
     let with_current = current.map(|current| {
         let release = &current.spec.release;
-        candidate::spec(&force.definition, force.hash, release, Some(current)).into()
+        let spec = candidate::spec(&force.definition, force.hash, release, Some(current));
+        memory.record.share(spec.into())
     });
     Some(Wanted { hash: force.hash, with_current, rollback: force.definition.update.rollback })
 }

@@ -53,7 +53,12 @@ pub(super) fn judge(agent: &Rc<Agent>, app: &Rc<App>, answer: &Answer) {
         match answer {
             Ok(resolved) => match too_young(&resolved.release, &force) {
                 Some(wait) => memory.young_until = Some(clock::moment().after(wait)),
-                None => memory.candidate = candidate::judge(&resolved.release, by),
+                None => {
+                    memory.candidate = match candidate::judge(&resolved.release, by) {
+                        Candidate::Known(spec) => Candidate::Known(memory.record.share(spec)),
+                        other => other,
+                    };
+                }
             },
             Err(failure) if failure.refuses() => {
                 memory.candidate =
