@@ -1,10 +1,12 @@
 //! `agentd`: reads its files, tells systemd, and hands over to the loop.
 
-use std::path::PathBuf;
+mod arguments;
+
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
-use titania_agentd::board::files::{self, CONFIG};
+use arguments::Asked;
+use titania_agentd::board::files;
 use titania_agentd::board::service::{self, Signals, Watchdog};
 use titania_agentd::board::{clock, logging};
 use titania_agentd::reconcile::{self, Ended, Setup};
@@ -15,31 +17,30 @@ const IO_EVENTS: usize = 64;
 /// Wrong use, and files that are at fault (`--check-config`).
 const USAGE: u8 = 2;
 
-/// Keeps containerised apps alive and up to date.
-#[derive(Parser)]
-#[command(name = "agentd", version, about)]
-struct Arguments {
-    /// File of settings; drop-ins lie in agent.d beside it
-    #[arg(long, value_name = "FILE", default_value = CONFIG)]
-    config: PathBuf,
-
-    /// Check settings and definitions, print what is wrong, and end
-    #[arg(long)]
-    check_config: bool,
-}
-
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    if arguments.check_config {
-        return check(&arguments);
-    }
+    let config = match arguments::read(std::env::args_os().skip(1)) {
+        Ok(Asked::Run(config)) => config,
+        Ok(Asked::Check(config)) => return check(&config),
+        Ok(Asked::Help) => {
+            println!("{}", arguments::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Asked::Version) => {
+            println!("agentd {}", env!("CARGO_PKG_VERSION"));
+            return ExitCode::SUCCESS;
+        }
+        Err(wrong) => {
+            eprintln!("error: {wrong}\n\n{}", arguments::HELP);
+            return ExitCode::from(USAGE);
+        }
+    };
     logging::start();
     // Records, forks and the socket set their own modes; nothing is ever left open by accident.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o027));
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         log::warn!("another TLS provider was installed before");
     }
-    match serve(&arguments) {
+    match serve(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("agentd ends: {error}");
@@ -48,13 +49,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn check(arguments: &Arguments) -> ExitCode {
-    let (faults, good) = files::check(&arguments.config, clock::wall());
+fn check(config: &Path) -> ExitCode {
+    let (faults, good) = files::check(config, clock::wall());
     for fault in &faults {
         eprintln!("{}", titania_config::shown(fault));
     }
     if faults.is_empty() {
-        println!("{}: well, with {}", arguments.config.display(), some(good, "definition"));
+        println!("{}: well, with {}", config.display(), some(good, "definition"));
         ExitCode::SUCCESS
     } else {
         eprintln!("{}; {} without", some(faults.len(), "fault"), some(good, "definition"));
@@ -66,7 +67,7 @@ fn some(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-fn serve(arguments: &Arguments) -> std::io::Result<()> {
+fn serve(config: &Path) -> std::io::Result<()> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         // Name look-ups alone run there (DESIGN §8); each thread costs memory.
@@ -79,7 +80,7 @@ fn serve(arguments: &Arguments) -> std::io::Result<()> {
     let ended = runtime.block_on(async {
         let mut signals = Signals::catch()?;
         loop {
-            let in_force = files::load(&arguments.config, clock::wall());
+            let in_force = files::load(config, clock::wall());
             for fault in &in_force.errors {
                 log::error!("{}", titania_config::shown(fault));
             }

@@ -1,0 +1,93 @@
+//! The command line of `agentd`: three flags, read by hand. A library for that would be a fortieth of the program.
+//!
+//! Promise: a mistake is told with what was meant to stand there.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use titania_agentd::board::files::CONFIG;
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+Keeps containerised apps alive and up to date
+
+Usage: agentd [OPTIONS]
+
+Options:
+      --config <FILE>  File of settings; drop-ins lie in agent.d beside it
+                       [default: /etc/titania-agent/agent.toml]
+      --check-config   Check settings and definitions, print what is wrong, and end
+  -h, --help           Print help
+  -V, --version        Print version";
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Run, with the settings in this file.
+    Run(PathBuf),
+    /// Check that file and the definitions.
+    Check(PathBuf),
+    /// Print [`HELP`].
+    Help,
+    /// Print the version.
+    Version,
+}
+
+/// Reads the words behind the program's name.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String> {
+    let mut words = words.into_iter();
+    let (mut config, mut is_check) = (None, false);
+    while let Some(word) = words.next() {
+        let shown = word.to_string_lossy().into_owned();
+        let (flag, value) = match shown.split_once('=') {
+            Some((flag, value)) => (flag, Some(OsString::from(value))),
+            None => (shown.as_str(), None),
+        };
+        match flag {
+            "--config" if config.is_some() => return Err("--config is given twice".to_owned()),
+            "--config" => {
+                let file = value.or_else(|| words.next()).filter(|file| !file.is_empty());
+                config = Some(file.ok_or("--config wants a file behind it")?);
+            }
+            "--check-config" if value.is_none() => is_check = true,
+            "-h" | "--help" if value.is_none() => return Ok(Asked::Help),
+            "-V" | "--version" if value.is_none() => return Ok(Asked::Version),
+            _ => return Err(format!("unexpected argument '{shown}'")),
+        }
+    }
+    let config = config.map_or_else(|| CONFIG.into(), PathBuf::from);
+    Ok(if is_check { Asked::Check(config) } else { Asked::Run(config) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(line: &str) -> Result<Asked, String> {
+        read(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn each_flag_is_read_and_each_mistake_is_told() {
+        let well = |asked| Ok::<Asked, String>(asked);
+        for (line, want) in [
+            ("", well(Asked::Run(CONFIG.into()))),
+            ("--config a.toml", well(Asked::Run("a.toml".into()))),
+            ("--config=a=b.toml --check-config", well(Asked::Check("a=b.toml".into()))),
+            ("--check-config", well(Asked::Check(CONFIG.into()))),
+            ("--config a.toml --help", well(Asked::Help)),
+            ("-V", well(Asked::Version)),
+            ("--config", Err("--config wants a file behind it".to_owned())),
+            ("--config=", Err("--config wants a file behind it".to_owned())),
+            ("--config a --config b", Err("--config is given twice".to_owned())),
+            ("--check-config=yes", Err("unexpected argument '--check-config=yes'".to_owned())),
+            ("a.toml", Err("unexpected argument 'a.toml'".to_owned())),
+        ] {
+            assert_eq!(asked(line), want, "{line}");
+        }
+        assert!(HELP.contains(CONFIG));
+    }
+}
