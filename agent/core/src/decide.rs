@@ -355,10 +355,10 @@ fn verdict(w: &World, i: &Intent, reason: Reason, step: StepName) -> Decision {
         match w.evidence.sought.filter(|(g, _)| *g == old.generation) {
             None if runs => return attempt(w, seek()),
             None => return attempt_down(w, seek()),
-            Some((_, false)) if runs => return Wait(Why::NoWayBack(reason), None),
             // Another candidate is a way on.
             Some((_, false)) if target::next(w).map_or(true, |(spec, _)| spec.is(&i.spec)) => {
-                return Blocked(Why::NoWayBack(reason), None);
+                let why = Why::NoWayBack(reason);
+                return if runs { Wait(why, None) } else { Blocked(why, None) };
             }
             Some(_) => {}
         }

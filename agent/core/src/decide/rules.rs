@@ -65,6 +65,7 @@ pub(super) fn bring_up(w: &World, committed: &Committed) -> Option<Decision> {
     }
     let step = match container {
         None if !w.images.contains(&g) => match w.evidence.sought.filter(|(s, _)| *s == g) {
+            _ if !is_gone_here(w, committed) => Step::Fetch(g, spec.clone()), // no network needed
             None => Step::Seek(g, spec.clone()),
             Some((_, true)) => Step::Fetch(g, spec.clone()),
             Some((_, false)) => return Some(Blocked(Why::ImageMissing, None)),
@@ -105,9 +106,12 @@ pub(super) fn attempt_down(w: &World, step: Step) -> Decision {
     }
 }
 
-/// Whether neither container nor image of a committed release are on this board.
+/// Whether neither container nor image of a committed release are on this board, whatever its generation.
 pub(super) fn is_gone_here(w: &World, c: &Committed) -> bool {
-    w.container(c.generation).is_none() && !w.images.contains(&c.generation)
+    let is_its = |g: &Generation| {
+        *g == c.generation || w.spec(*g).is_some_and(|s| s.release.is(&c.spec.release))
+    };
+    w.container(c.generation).is_none() && !w.images.iter().any(is_its)
 }
 
 /// Whether a committed release can't be brought back: container and image gone, here and everywhere.

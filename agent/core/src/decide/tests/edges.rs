@@ -64,6 +64,10 @@ fn p1_a_release_that_is_lost_holds_up_no_update() {
         without_old(w, Some(false));
         exited(w, own_exit());
     });
+    let unhealthy = with(probation(), |w| {
+        without_old(w, Some(false));
+        w.health = Health::Unhealthy;
+    });
     let newer = Candidate::Known(spec(b"newer"));
     check(&[
         ("the candidate is taken", lost.clone(), "write Begin"),
@@ -79,7 +83,9 @@ fn p1_a_release_that_is_lost_holds_up_no_update() {
         ),
         ("lost after the verdict", back, "Mark"),
         ("the new one exited, the old one is lost", exits.clone(), "blocked NoWayBack"),
-        ("so, but the tag moved on", with(exits, |w| w.candidate = newer), "Mark"),
+        ("so, but the tag moved on", with(exits, |w| w.candidate = newer.clone()), "Mark"),
+        ("the new one is unhealthy", unhealthy.clone(), "wait NoWayBack"),
+        ("so, but the tag moved on", with(unhealthy, |w| w.candidate = newer.clone()), "Mark"),
     ]);
 }
 
@@ -110,6 +116,43 @@ fn p1_a_registry_that_can_not_be_reached_has_lost_nothing() {
             with(ready(), |w| without_old(w, None)),
             "Seek",
         ),
+    ]);
+}
+
+#[test]
+fn p1_an_image_under_another_generation_s_tag_needs_no_registry() {
+    let lost = with(steady(), |w| {
+        without_old(w, None);
+        w.forks.push(fork(NEW, &spec(b"old"), None)); // the same release under another definition
+        w.images.push(NEW);
+    });
+    check(&[
+        ("the same release", lost.clone(), "Fetch"),
+        ("another release", with(lost, |w| w.forks[1] = fork(NEW, &spec(b"new"), None)), "Seek"),
+    ]);
+}
+
+#[test]
+fn p3_an_old_release_that_was_stopped_before_all_is_ready_comes_up_first() {
+    let early = |change: fn(&mut World)| {
+        with(ready(), |w| {
+            w.containers[0] = container(OLD, ContainerState::Exited);
+            w.evidence.stopped = Some((OLD, Some(StartedAt("then".into()))));
+            change(w);
+        })
+    };
+    check(&[
+        ("all is ready: the cutover", early(|_| ()), "Fork"),
+        (
+            "a dead process was stopped while the image is fetched",
+            early(|w| {
+                w.containers.retain(|c| c.generation == OLD);
+                w.images.retain(|g| *g == OLD);
+            }),
+            "Start",
+        ),
+        ("a person removed the new one", early(|w| _ = w.containers.pop()), "Start"),
+        ("not compared", early(|w| w.evidence.compared = None), "Remove"),
     ]);
 }
 
