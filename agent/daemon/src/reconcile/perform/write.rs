@@ -34,8 +34,11 @@ impl Act<'_> {
 
 /// Writes the record of an app, changed so, and tells what happened.
 ///
+/// What the forks' marks say already holds without the record: where the disk refuses, memory goes on with it, so
+/// that no app stays down, and after a restart the marks are read again.
+///
 /// # Errors
-/// The disk refuses, though room was kept. The record is then as it was.
+/// The disk refuses any other change, though room was kept. The record is then as it was.
 pub async fn write(
     agent: &Rc<Agent>,
     app: &Rc<App>,
@@ -45,7 +48,15 @@ pub async fn write(
     let old = app.memory.borrow().record.clone();
     let stamp = stamp(agent, app, world);
     let new = change::apply(&old, change, &stamp);
-    agent.store.save(&app.name, new.clone()).await?;
+    if let Err(error) = agent.store.save(&app.name, new.clone()).await {
+        if !matches!(change, Change::Conclude | Change::Rebuild(_)) {
+            return Err(error.into());
+        }
+        log::error!(
+            "{}: its record could not be written, its forks' marks will do: {error}",
+            app.name
+        );
+    }
     {
         let memory = &mut *app.memory.borrow_mut();
         memory.record = new.clone();
