@@ -1,22 +1,21 @@
-//! A small world that does what engine, volumes and store do: the fake parts are these, decide is the real one.
+//! A small world that does what engine, registry, volumes and store do: the fake parts are these, decide
+//! is the real one.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use titania_core::definition::{Definition, Health as HealthRule, Shape, Update};
 use titania_core::digest::Digest;
 use titania_core::fork::Fork;
 use titania_core::names::{BootId, Generation, Owner, StartedAt};
 use titania_core::reason::{Class, Code, Reason};
-use titania_core::record::{Record, Verdict};
+use titania_core::record::Record;
 use titania_core::release::Release;
 use titania_core::spec::Spec;
-use titania_core::status::{ContainerState, StepName};
-use titania_core::step::Step;
+use titania_core::status::ContainerState;
 use titania_core::time::{Moment, Timestamp};
 use titania_core::track::Track;
 use titania_core::world::{
-    Candidate, Container, Evidence, Exit, Failure, Health, RecordFrom, Wanted, World,
+    Candidate, Container, Evidence, Exit, Health, RecordFrom, Wanted, World,
 };
 
 /// How a release behaves.
@@ -25,13 +24,34 @@ pub enum Nature {
     Good,
     Unhealthy,
     Crashes,
+    KillsBoard,
+}
+
+/// What a search may meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Bounds {
+    /// How the two releases behave.
+    pub natures: [Nature; 2],
+    /// Go back by itself?
+    pub rollback: bool,
+    /// Docker, or Podman?
+    pub keeps_policy: bool,
+    /// May the definition change, go and come back?
+    pub definitions: bool,
+    /// Faults and persons' hands, all together.
+    pub faults: u8,
+    /// How often tag or definition may move.
+    pub moves: u8,
 }
 
 /// What no observer sees: the truth about a fork's bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Content {
+    pub of: Generation,
     /// How often its generation was started on it.
     pub writes: u8,
+    /// How often its generation was started at all: no two starts have one time.
+    pub begun: u8,
     /// Parent and that one's writes when it was copied.
     pub base: Option<(Generation, u8)>,
     /// Was the parent running meanwhile?
@@ -43,42 +63,74 @@ pub struct Content {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     pub w: World,
-    pub former: Option<Record>,
-    pub content: BTreeMap<Generation, Content>,
+    pub bounds: Bounds,
+    /// The record on disk, where memory went on without it.
+    pub disk: Option<(Arc<Record>, RecordFrom)>,
+    pub former: Option<Arc<Record>>,
+    pub contents: Vec<Content>,
     /// Containers with an API stop behind them: the engine leaves them down.
     pub stopped: Vec<Generation>,
+    /// The container that this run of the agent stopped, found running, and nobody started since.
+    pub by_us: Option<Generation>,
     /// A start that lands later.
     pub late: Option<Generation>,
-    pub natures: [Nature; 2],
     /// Somebody else than the agent started a container, and the agent has not put it right.
     pub stranger: bool,
-    /// The second release was condemned, and nobody asked to retry it.
-    pub condemned: bool,
+    /// The second release was condemned under a definition, and nobody asked to retry it.
+    pub condemned: [bool; 2],
     /// Something happened that can't be told from the release's fault.
     pub doubt: bool,
-    pub boots: u8,
+    /// What both releases need is broken: neither is healthy.
+    pub sick: bool,
+    /// The registry does not answer.
+    pub away: bool,
+    /// No registry has the first release any more.
+    pub unpublished: bool,
+    /// Processes of the new one that the agent began in this probation.
+    pub starts: u8,
+    /// Highest number ever reserved.
+    pub reserved: Generation,
     pub faults: u8,
-    /// How often the tag may still move.
     pub moves: u8,
+    /// The first promise that was broken.
+    pub broken: Option<&'static str>,
 }
 
-pub fn spec(config: u8, whole: bool, rollback: bool) -> Arc<Spec> {
+/// Config digest of the first or second release.
+pub fn config(second: bool) -> Digest {
+    static ALL: OnceLock<[Digest; 2]> = OnceLock::new();
+    ALL.get_or_init(|| [Digest::of(b"first"), Digest::of(b"second")])[usize::from(second)]
+}
+
+/// Hash of the first or second definition.
+pub fn definition(second: bool) -> Digest {
+    static ALL: OnceLock<[Digest; 2]> = OnceLock::new();
+    ALL.get_or_init(|| [Digest::of(b"one"), Digest::of(b"other")])[usize::from(second)]
+}
+
+/// A specification: of which release, under which definition, with its user or before it was inspected.
+pub fn spec(second: bool, other: bool, whole: bool, rollback: bool) -> Arc<Spec> {
+    static ALL: OnceLock<Vec<Arc<Spec>>> = OnceLock::new();
+    let all = ALL.get_or_init(|| {
+        let bit = |n: usize, at: u32| n >> at & 1 == 1;
+        (0..16).map(|n| Arc::new(make(bit(n, 0), bit(n, 1), bit(n, 2), bit(n, 3)))).collect()
+    });
+    let at =
+        [second, other, whole, rollback].iter().rev().fold(0, |n, bit| n << 1 | usize::from(*bit));
+    all[at].clone()
+}
+
+fn make(second: bool, other: bool, whole: bool, rollback: bool) -> Spec {
     let image = "example.org/app:1".parse().expect("a reference");
     let update = Update { rollback, ..Update::default() };
-    let definition = Definition {
-        shape: Shape::of(image),
-        track: Track::Tag("1".into()),
-        after: vec![],
-        health: HealthRule::default(),
-        update,
-    };
-    Arc::new(Spec {
-        definition,
-        hash: Digest::of(b"definition"),
-        release: Release { config: Some(Digest::of(&[config])), ..Release::default() },
+    let (track, health) = (Track::Tag("1".into()), HealthRule::default());
+    Spec {
+        definition: Definition { shape: Shape::of(image), track, after: vec![], health, update },
+        hash: definition(other),
+        release: Release { config: Some(config(second)), ..Release::default() },
         user: whole.then_some(Owner { uid: 70000, gid: 70000 }),
         groups: vec![],
-    })
+    }
 }
 
 pub fn reason(code: Code, class: Class) -> Reason {
@@ -86,16 +138,17 @@ pub fn reason(code: Code, class: Class) -> Reason {
 }
 
 impl State {
-    pub fn new(natures: [Nature; 2], rollback: bool, faults: u8) -> Self {
-        let wanted = Wanted { hash: Digest::of(b"definition"), with_current: None, rollback };
+    pub fn new(bounds: Bounds) -> Self {
+        let wanted =
+            Wanted { hash: definition(false), with_current: None, rollback: bounds.rollback };
         let w = World {
             now: Moment(0),
             at: Timestamp(0),
             boot: BootId("0".into()),
             barrier: None,
-            keeps_policy: true,
+            keeps_policy: bounds.keeps_policy,
             wanted: Some(wanted),
-            candidate: Candidate::Known(spec(0, false, rollback)),
+            candidate: Candidate::Known(spec(false, false, false, bounds.rollback)),
             record: Record::default(),
             record_from: RecordFrom::Nowhere,
             containers: vec![],
@@ -109,27 +162,58 @@ impl State {
         };
         Self {
             w,
+            bounds,
+            disk: None,
             former: None,
-            content: BTreeMap::new(),
+            contents: vec![],
             stopped: vec![],
+            by_us: None,
             late: None,
-            natures,
             stranger: false,
-            condemned: false,
+            condemned: [false; 2],
             doubt: false,
-            boots: 0,
-            faults,
-            moves: 2,
+            sick: false,
+            away: false,
+            unpublished: false,
+            starts: 0,
+            reserved: Generation(0),
+            faults: bounds.faults,
+            moves: bounds.moves,
+            broken: None,
         }
     }
 
-    /// What a generation's release is like.
-    pub fn nature(&self, g: Generation) -> Nature {
-        self.natures[usize::from(self.is_second(g))]
+    /// What must hold here.
+    pub fn promise(&mut self, holds: bool, what: &'static str) {
+        if !holds {
+            self.broken.get_or_insert(what);
+        }
     }
 
     pub fn is_second(&self, g: Generation) -> bool {
-        self.w.spec(g).is_some_and(|s| s.release.config == Some(Digest::of(&[1])))
+        self.w.spec(g).is_some_and(|s| s.release.config == Some(config(true)))
+    }
+
+    /// How a generation does now.
+    pub fn nature(&self, g: Generation) -> Nature {
+        if self.sick {
+            Nature::Unhealthy
+        } else {
+            self.bounds.natures[usize::from(self.is_second(g))]
+        }
+    }
+
+    /// Whether some registry has a generation's release.
+    pub fn is_published(&self, g: Generation) -> bool {
+        !self.unpublished || self.is_second(g)
+    }
+
+    pub fn current(&self) -> Option<Generation> {
+        self.w.record.current.as_ref().map(|c| c.generation)
+    }
+
+    pub fn runs(&self, g: Generation) -> bool {
+        self.w.container(g).is_some_and(Container::is_up)
     }
 
     pub fn up(&self) -> Vec<Generation> {
@@ -144,10 +228,31 @@ impl State {
         self.w.forks.iter_mut().find(|f| f.generation == g)
     }
 
+    pub fn content(&self, g: Generation) -> Content {
+        let of = |c: &&Content| c.of == g;
+        self.contents.iter().find(of).copied().unwrap_or(Content { of: g, ..Content::default() })
+    }
+
+    pub fn put(&mut self, content: Content) {
+        self.contents.retain(|c| c.of != content.of);
+        self.contents.push(content);
+        self.contents.sort_by_key(|c| c.of);
+    }
+
     /// The memory of the agent is gone; what happened unseen stays unseen.
     pub fn forget(&mut self) {
         self.w.evidence = Evidence::default();
         self.w.health = Health::Starting;
+        self.by_us = None;
+        if let Some((record, from)) = self.disk.take() {
+            self.w.record = (*record).clone();
+            self.w.record_from = from;
+        }
+        self.unseen();
+    }
+
+    /// The stream of events broke: no exit before it can be told.
+    pub fn unseen(&mut self) {
         for c in &mut self.w.containers {
             if matches!(c.exit, Some(Exit::Own(_))) {
                 c.exit = Some(Exit::Ambiguous(Code::ExitUnseen));
@@ -159,10 +264,12 @@ impl State {
     pub fn run(&mut self, g: Generation) {
         let intent = self.w.record.intent.as_ref().filter(|i| i.generation == g && !i.old_state);
         let early = intent.is_some_and(|i| i.boots() == 0);
-        let content = self.content.entry(g).or_default();
+        let mut content = self.content(g);
         content.early |= early;
         content.writes = content.writes.saturating_add(1);
-        let started = StartedAt(content.writes.to_string());
+        content.begun = content.begun.saturating_add(1);
+        self.put(content);
+        let started = StartedAt(content.begun.to_string());
         if let Some(c) = self.container(g) {
             c.state = ContainerState::Running;
             c.alive = true;
@@ -170,12 +277,9 @@ impl State {
             c.exit = None;
         }
         self.stopped.retain(|s| *s != g);
-        if self.late == Some(g) {
-            self.late = None;
-        }
-        if self.w.evidence.was_down == Some(g) {
-            self.w.evidence.was_down = None;
-        }
+        self.by_us.take_if(|s| *s == g);
+        self.late.take_if(|l| *l == g);
+        self.w.evidence.was_down.take_if(|d| *d == g);
         self.w.health = Health::Starting;
         self.w.evidence.settled = false;
     }
@@ -184,50 +288,46 @@ impl State {
     pub fn vanish(&mut self, g: Generation) {
         self.w.containers.retain(|c| c.generation != g);
         self.stopped.retain(|s| *s != g);
+        self.by_us.take_if(|s| *s == g);
+        self.late.take_if(|l| *l == g);
         self.w.evidence.compared.take_if(|id| *id == g.to_string());
+        self.w.evidence.was_down.take_if(|d| *d == g);
         self.w.health = Health::Starting;
     }
 
-    /// Forgets what no longer tells two worlds apart.
-    pub fn reduce(&mut self) {
-        if self.faults == 0 {
-            self.former = None;
-        }
-        self.stopped.sort_unstable();
-        let kept: Vec<_> = self.w.forks.iter().map(|f| f.generation).collect();
-        self.content.retain(|g, _| kept.contains(g));
-    }
-
     pub fn end(&mut self, g: Generation, exit: Exit) {
+        let signals = self.w.keeps_policy; // Podman tells of none: no exit is the release's own
         if let Some(c) = self.container(g) {
             c.state = ContainerState::Exited;
             c.alive = false;
-            c.exit = Some(exit);
+            c.exit = Some(match exit {
+                Exit::Own(_) if !signals => Exit::Ambiguous(Code::ExitUnseen),
+                exit => exit,
+            });
         }
         self.w.health = Health::Starting;
         self.w.evidence.settled = false;
     }
 
-    /// A step that failed with a reason.
-    pub fn fail(&mut self, step: &Step, class: Class) {
-        let Some((name, g)) = step.name() else { return };
-        let code = if class == Class::Release { Code::NotRunnable } else { Code::EngineError };
-        let retry_at = Moment(1);
-        self.w.evidence.failed.retain(|f| (f.generation, f.step) != (g, name));
-        self.w.evidence.failed.push(Failure {
-            generation: g,
-            step: name,
-            reason: reason(code, class),
-            retry_at,
-        });
-        if matches!(step, Step::Start(_)) {
-            self.sent(g);
+    /// The board starts anew: the engine starts what has a policy and was not stopped by its API.
+    pub fn reboot(&mut self) {
+        self.w.boot.0.push('+');
+        self.late = None;
+        self.doubt = true;
+        for g in self.up() {
+            self.end(g, Exit::Ambiguous(Code::BoardRestarted));
         }
-    }
-
-    /// A write that met a full disk though room was kept.
-    pub fn unwritable(&mut self) {
-        let reason = reason(Code::DiskLow, Class::Environment);
-        self.w.evidence.unwritable = Some(Verdict { reason, step: StepName::Start });
+        self.forget();
+        let is_due = |c: &&Container| {
+            c.armed && c.state == ContainerState::Exited && !self.stopped.contains(&c.generation)
+        };
+        let due: Vec<_> = self.w.containers.iter().filter(is_due).map(|c| c.generation).collect();
+        if !self.w.keeps_policy {
+            return; // Podman starts nothing at boot
+        }
+        for g in due {
+            self.run(g);
+            self.stranger = true;
+        }
     }
 }

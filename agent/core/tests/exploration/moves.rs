@@ -1,285 +1,135 @@
-//! All that can happen next in the small world: the agent's step with each way it can go wrong, and the world's own acts.
+//! The world without faults: the agent's own step, time that passes, a tag that moves.
 
-use titania_core::api::{Options, Verb};
-use titania_core::decide::decide;
-use titania_core::fork::Fork;
-use titania_core::names::{BootId, Generation};
 use titania_core::reason::{Class, Code};
-use titania_core::status::ContainerState;
 use titania_core::step::{Change, Decision, Step, Why};
 use titania_core::time::Moment;
-use titania_core::verbs;
-use titania_core::world::{Candidate, Exit, Health, RecordFrom};
+use titania_core::world::{Candidate, Exit, Health};
 
-use crate::model::{Nature, State, reason, spec};
+use crate::model::{Nature, State, config, definition, reason, spec};
+use crate::search::Label;
 
 /// The world goes on without a fault: the agent's own step, or time.
-pub fn plain(s: &State) -> (State, String) {
-    let mut next = s.clone();
-    let decision = decide(&s.w);
-    let label = match &decision {
-        Decision::Do(step) => {
-            next.perform(step);
-            name(step)
-        }
-        other => {
-            time(&mut next, other);
-            match other {
-                Decision::Wait(..) => "waits".into(),
-                Decision::Idle(_) => "rests".into(),
-                _ => "is blocked".into(),
-            }
-        }
-    };
-    (next, label)
-}
-
-/// A step in few words, for traces.
-fn name(step: &Step) -> String {
-    match (step, step.name()) {
-        (Step::Write(change), _) => {
-            let change = format!("{change:?}");
-            format!("write {}", change.split(['(', ' ']).next().unwrap_or_default())
-        }
-        (Step::Mark(g, mark), _) => format!("mark {g} {}", &format!("{mark:?}")[..9]),
-        (Step::Prune(_), _) => "prune".into(),
-        (step, Some((_, g))) => {
-            let step = format!("{step:?}");
-            format!("{} {g}", step.split('(').next().unwrap_or_default())
-        }
-        (step, None) => format!("{step:?}"),
+pub fn plain(s: &mut State, decision: &Decision) -> Label {
+    if let Decision::Do(step) = decision {
+        let label = name(step);
+        s.perform(step);
+        return label;
+    }
+    time(s, decision);
+    match decision {
+        Decision::Wait(..) => Label("waits", 0),
+        Decision::Idle(_) => Label("rests", 0),
+        _ => Label("is blocked", 0),
     }
 }
 
-/// Time passes: probes answer, back-offs end, lost starts land.
-fn time(s: &mut State, decision: &Decision) {
-    if let Some(g) = s.late {
-        if s.w.container(g).is_some_and(|c| !c.is_up()) {
-            s.run(g);
+/// A step in few words, for traces.
+pub fn name(step: &Step) -> Label {
+    let word = match step {
+        Step::Write(change) => match &**change {
+            Change::Begin(_) => "write begin",
+            Change::Resolve(_) => "write resolve",
+            Change::Boots { .. } => "write boots",
+            Change::Verdict(_) => "write verdict",
+            Change::Conclude => "write conclude",
+            Change::Abandon(_) => "write abandon",
+            Change::Refuse(_) => "write refuse",
+            Change::Proven => "write proven",
+            Change::Rebuild(_) => "write rebuild",
+            Change::Hold(_) => "write hold",
+            Change::Moved => "write moved",
+            Change::Stop(_) | Change::Start | Change::Retry | Change::GoBack(..) => "write",
+        },
+        Step::Mark(g, mark) => {
+            let word = match &**mark {
+                titania_core::fork::Mark::Committed { .. } => "mark committed",
+                titania_core::fork::Mark::Failed { word: None, .. } => "mark failed",
+                titania_core::fork::Mark::Failed { .. } => "mark failed for good",
+            };
+            return Label::of(word, *g);
         }
-        s.late = None;
+        Step::Reserve(_) => "reserve",
+        Step::Fetch(..) => "fetch",
+        Step::Inspect(..) => "inspect",
+        Step::Create(..) => "create",
+        Step::Compare(..) => "compare",
+        Step::Stop(_) => "stop",
+        Step::Remove(_) => "remove",
+        Step::Fork(..) => "fork",
+        Step::Unfinish(_) => "unfinish",
+        Step::Own(..) => "own",
+        Step::Start(_) => "start",
+        Step::Arm(_) => "arm",
+        Step::Seek(..) => "seek",
+        Step::Prune(_) => "prune",
+    };
+    step.name().map_or(Label(word, 0), |(_, g)| Label::of(word, g))
+}
+
+/// Time passes: probes answer, back-offs end, lost starts land, the registry comes back.
+fn time(s: &mut State, decision: &Decision) {
+    if let Some(g) = s.late.take()
+        && s.w.container(g).is_some_and(|c| !c.is_up())
+    {
+        s.begins(g);
+        s.run(g);
     }
     for f in &mut s.w.evidence.failed {
         f.retry_at = Moment(0);
     }
-    if !matches!(decision, Decision::Idle(_)) {
+    let rests = matches!(decision, Decision::Idle(_));
+    if !rests {
         s.w.evidence.retry_at = None;
+        s.w.evidence.sought = None; // what the registry said is asked again after a while
     }
-    if s.w.evidence.sought.is_some_and(|(_, found)| !found) {
-        s.w.evidence.sought = None;
-    }
-    let Some(g) = s.w.wanted_generation().filter(|g| s.up().contains(g)) else { return };
-    let current = s.w.record.current.as_ref().map(|c| c.generation);
+    s.away = false;
+    s.sick &= !rests && !matches!(decision, Decision::Wait(Why::Settling, _));
+    let Some(g) = s.w.wanted_generation().filter(|g| s.runs(*g)) else { return };
+    let is_current = Some(g) == s.current();
     match s.nature(g) {
         Nature::Good => s.w.health = Health::Settled,
         Nature::Unhealthy => s.w.health = Health::Unhealthy,
-        Nature::Crashes if Some(g) != current => {
-            s.end(g, Exit::Own(reason(Code::Exited, Class::Release)));
-        }
-        Nature::Crashes => s.w.health = Health::Unhealthy, // its policy starts it again and again
+        // Its policy, on Podman the agent, starts it again and again.
+        Nature::Crashes | Nature::KillsBoard if is_current => s.w.health = Health::Unhealthy,
+        Nature::Crashes => s.end(g, Exit::Own(reason(Code::Exited, Class::Release))),
+        Nature::KillsBoard => s.reboot(),
     }
-    s.w.evidence.settled = Some(g) == current && s.w.health == Health::Settled;
+    s.w.evidence.settled |=
+        is_current && s.w.health == Health::Settled && s.w.record.intent.is_none();
 }
 
-/// The tag points to the other release: no fault, but not for ever.
-pub fn news(s: &State) -> Option<(State, String)> {
-    let rollback = s.w.wanted.as_ref().is_some_and(|w| w.rollback);
-    let second = s.w.candidate == Candidate::Known(spec(0, false, rollback));
-    let mut next = s.clone();
-    next.moves = s.moves.checked_sub(1)?;
-    next.w.candidate = Candidate::Known(spec(second.into(), false, rollback));
-    Some((next, format!("tag moves, second: {second}")))
-}
-
-/// Every other thing that can happen, each a fault or a person's hand.
-pub fn faults(s: &State) -> Vec<(State, String)> {
+/// The tag points to the other release, or the definition is another: no fault, but not for ever.
+pub fn news(s: &State) -> Vec<(Box<State>, Label)> {
     let mut all = Vec::new();
-    let mut push = |label: String, act: &mut dyn FnMut(&mut State)| {
-        let mut next = s.clone();
-        next.faults -= 1;
-        act(&mut next);
-        all.push((next, label));
-    };
-    let decision = decide(&s.w);
-    if let Decision::Do(step) = &decision {
-        of_step(step, &mut push);
-    }
-    push("agent killed".into(), &mut |n| {
-        n.doubt = true;
-        n.forget();
-    });
-    push("board restarted".into(), &mut reboot);
-    push("engine crashed".into(), &mut |n| {
-        for g in n.up() {
-            n.end(g, Exit::Ambiguous(Code::ExitUnseen)); // and left down, policy or not
-            n.stopped.push(g);
+    let Some(left) = s.moves.checked_sub(1) else { return all };
+    let rollback = s.bounds.rollback;
+    let Candidate::Known(now) = &s.w.candidate else { return all };
+    let (second, other) = (now.release.config == Some(config(true)), now.hash == definition(true));
+    let mut next = Box::new(s.clone());
+    next.moves = left;
+    next.w.candidate = Candidate::Known(spec(!second, other, false, rollback));
+    all.push((next, Label("the tag moves to release", 2 - u8::from(second))));
+    if s.bounds.definitions && s.w.wanted.is_some() {
+        let mut next = Box::new(s.clone());
+        next.moves = left;
+        next.w.candidate = Candidate::Known(spec(second, !other, false, rollback));
+        if let Some(wanted) = &mut next.w.wanted {
+            wanted.hash = definition(!other);
         }
-        n.doubt = true;
-    });
-    for c in &s.w.containers {
-        persons(c.generation, c.is_up(), &mut push);
-    }
-    if s.w.record_from == RecordFrom::File {
-        push("record lost".into(), &mut |n| {
-            n.w.record = titania_core::record::Record::default();
-            n.w.record_from = RecordFrom::Nowhere;
-            n.doubt = true;
-            n.forget();
-        });
-    }
-    if let Some(former) = &s.former {
-        push("record older".into(), &mut |n| {
-            n.w.record = former.clone();
-            n.w.record_from = RecordFrom::Former;
-            n.former = None;
-            n.doubt = true;
-            n.forget();
-        });
-    }
-    for g in &s.w.images {
-        push(format!("image {g} pruned"), &mut |n| n.w.images.retain(|i| i != g));
-    }
-    for (verb, old, keep) in [
-        (Verb::Stop, false, false),
-        (Verb::Start, false, false),
-        (Verb::Retry, false, false),
-        (Verb::Rollback, true, false),
-        (Verb::Rollback, false, true),
-    ] {
-        let options = Options { old_state: old, keep_state: keep };
-        if let Ok(Some(change)) = verbs::change(&s.w, verb, options, "uid:0") {
-            push(format!("operator: {verb:?} {options:?}"), &mut |n| {
-                n.doubt = true; // a person's stop in probation, a return to the second …
-                n.perform(&Step::Write(Box::new(change.clone())));
-            });
-        }
+        all.push((next, Label("the definition changes", 0)));
     }
     all
 }
 
-type Push<'a> = dyn FnMut(String, &mut dyn FnMut(&mut State)) + 'a;
-
-/// Crash after it, half way through it, no answer with, without and with late effect, refusal, full disk.
-fn of_step(step: &Step, push: &mut Push<'_>) {
-    push(format!("killed after {}", name(step)), &mut |n| {
-        n.perform(step);
-        n.doubt = true;
-        n.forget();
-    });
-    match step {
-        Step::Reserve(file) => push("half of reserve".into(), &mut |n| {
-            let g = file.generation;
-            n.w.forks.retain(|f| f.generation != g);
-            let fork = Fork {
-                generation: g,
-                file: None,
-                folder: true,
-                unfinished: true,
-                owned: false,
-                set_aside: false,
-            };
-            n.w.forks.push(fork);
-            n.w.forks.sort_by_key(|f| f.generation);
-            n.forget();
-        }),
-        Step::Start(g) => {
-            push("start, answer lost, done".into(), &mut |n| n.perform(step));
-            push("start, answer lost, lands late".into(), &mut |n| {
-                n.sent(*g);
-                n.late = Some(*g);
-            });
-            push("start, never arrived".into(), &mut |n| n.sent(*g));
-            push("start refused for the release".into(), &mut |n| {
-                n.doubt = true; // also said of the first one here
-                n.fail(step, Class::Release);
-            });
-            push("start refused for the board".into(), &mut |n| n.fail(step, Class::Environment));
-        }
-        Step::Stop(g) => push("stop, answer lost, not done".into(), &mut |n| {
-            let started = n.w.container(*g).and_then(|c| c.started_at.clone());
-            n.w.evidence.stopped = Some((*g, started));
-        }),
-        Step::Write(change) if matches!(**change, Change::Boots { .. } | Change::Verdict(_)) => {
-            push("disk full".into(), &mut State::unwritable);
-        }
-        Step::Mark(_, mark)
-            if matches!(**mark, titania_core::fork::Mark::Failed { word: None, .. }) =>
-        {
-            push("disk full".into(), &mut State::unwritable);
-        }
-        Step::Inspect(..) => {
-            push("not runnable".into(), &mut |n| {
-                n.doubt = true;
-                n.fail(step, Class::Release);
-            });
-        }
-        Step::Fetch(..) | Step::Create(..) | Step::Fork(..) | Step::Own(..) | Step::Remove(_) => {
-            push(format!("refused: {}", name(step)), &mut |n| n.fail(step, Class::Environment));
-        }
-        _ => {}
-    }
-}
-
-fn reboot(n: &mut State) {
-    n.boots += 1;
-    n.w.boot = BootId(n.boots.to_string());
-    n.late = None;
-    n.doubt = true;
-    let up = n.up();
-    for g in &up {
-        n.end(*g, Exit::Ambiguous(Code::BoardRestarted));
-    }
-    n.forget();
-    let armed: Vec<Generation> =
-        n.w.containers
-            .iter()
-            .filter(|c| {
-                c.armed && c.state == ContainerState::Exited && !n.stopped.contains(&c.generation)
-            })
-            .map(|c| c.generation)
-            .collect();
-    for g in armed {
-        n.run(g);
-        n.stranger = true;
-    }
-}
-
-fn persons(g: Generation, up: bool, push: &mut Push<'_>) {
-    push(format!("a person removes {g}"), &mut |n| {
-        n.vanish(g);
-        n.late = n.late.filter(|l| *l != g);
-        n.w.health = Health::Starting;
-        n.doubt = true;
-    });
-    if up {
-        push(format!("a person stops {g}"), &mut |n| {
-            n.end(g, Exit::Ambiguous(Code::StoppedOutside));
-            n.stopped.push(g);
-            n.doubt = true;
-        });
-        push(format!("{g} ends by itself"), &mut |n| {
-            let armed = n.w.container(g).is_some_and(|c| c.armed);
-            n.end(g, Exit::Own(reason(Code::Exited, Class::Release)));
-            n.doubt = true;
-            if armed {
-                n.run(g);
-            }
-        });
-    } else {
-        push(format!("a person starts {g}"), &mut |n| {
-            n.run(g);
-            n.stranger = true;
-            n.doubt = true;
-        });
-    }
-}
-
 /// Whether all is as it shall be for good: at rest, one container up, or none where none is wanted.
-pub fn is_settled(s: &State) -> bool {
+pub fn is_settled(s: &State, decision: &Decision) -> bool {
     let wanted = s.w.wanted_generation();
     let up = s.up();
-    match decide(&s.w) {
-        Decision::Idle(Why::Stopped) => up.is_empty(),
+    if is_excused(s, decision) {
+        return true;
+    }
+    match decision {
+        Decision::Idle(Why::Stopped | Why::Orphaned) => up.is_empty(),
         // A first install that can't run, and says so.
         Decision::Idle(Why::Quarantined | Why::Refused(_)) if s.w.record.current.is_none() => {
             s.w.containers.is_empty()
@@ -287,4 +137,28 @@ pub fn is_settled(s: &State) -> bool {
         Decision::Idle(_) => up.len() == 1 && up.first().copied() == wanted && s.late.is_none(),
         _ => false,
     }
+}
+
+/// Whether all that is left to run is a release that nobody has any more.
+fn is_excused(s: &State, decision: &Decision) -> bool {
+    let (Decision::Blocked(why, _) | Decision::Wait(why, _)) = decision else {
+        return false;
+    };
+    let is_first = |g| !s.is_second(g);
+    let has_other = titania_core::target::next(&s.w).is_ok_and(|(spec, _)| {
+        spec.release.config == Some(config(true))
+            && s.w.record.intent.as_ref().is_none_or(|i| !i.spec.is(&spec))
+    });
+    let is_stuck = match why {
+        Why::ImageMissing | Why::NoWayBack(_) => true,
+        Why::Failed(reason) => reason.code == Code::EngineError,
+        _ => false,
+    };
+    let needs_first = match (s.current(), &s.w.record.intent) {
+        (Some(g), Some(i)) if i.boots() == 0 && s.runs(g) => is_first(i.generation),
+        (Some(g), _) => is_first(g),
+        (None, Some(i)) => is_first(i.generation),
+        (None, None) => false,
+    };
+    s.unpublished && !s.away && s.late.is_none() && is_stuck && needs_first && !has_other
 }

@@ -1,0 +1,248 @@
+//! All else that can happen: each way a step can go wrong, crashes, persons' and operators' hands.
+
+use std::sync::Arc;
+
+use titania_core::api::{Options, Verb};
+use titania_core::fork::{Fork, Mark};
+use titania_core::names::Generation;
+use titania_core::reason::{Class, Code};
+use titania_core::record::Record;
+use titania_core::step::{Change, Decision, Step};
+use titania_core::verbs;
+use titania_core::world::{Candidate, Container, Exit, RecordFrom, Wanted};
+
+use crate::model::{State, reason};
+use crate::moves::name;
+use crate::search::Label;
+
+/// Worlds that one fault leads to.
+struct Faults<'a> {
+    from: &'a State,
+    all: Vec<(Box<State>, Label)>,
+}
+
+impl Faults<'_> {
+    fn push(&mut self, label: Label, act: impl FnOnce(&mut State)) {
+        let mut next = Box::new(self.from.clone());
+        next.faults -= 1;
+        act(&mut next);
+        self.all.push((next, label));
+    }
+}
+
+/// Every other thing that can happen, each a fault or a person's hand.
+pub fn faults(s: &State, decision: &Decision) -> Vec<(Box<State>, Label)> {
+    let mut faults = Faults { from: s, all: Vec::with_capacity(40) };
+    if let Decision::Do(step) = decision {
+        of_step(step, &mut faults);
+    }
+    of_board(&mut faults);
+    for c in &s.w.containers {
+        of_container(c, &mut faults);
+    }
+    of_record(&mut faults);
+    of_images(&mut faults);
+    of_operators(&mut faults);
+    faults.all
+}
+
+/// Crash after it, half way through it, no answer with, without and with late effect, refusal, full disk.
+fn of_step(step: &Step, faults: &mut Faults<'_>) {
+    let Label(_, about) = name(step);
+    let label = |word| Label(word, about);
+    faults.push(label("killed after the step"), |n| {
+        n.perform(step);
+        n.doubt = true;
+        n.forget();
+    });
+    match step {
+        Step::Reserve(file) => faults.push(label("killed half way through reserve"), |n| {
+            let generation = file.generation;
+            n.w.forks.retain(|f| f.generation != generation);
+            let (folder, unfinished, owned, set_aside) = (true, true, false, false);
+            n.w.forks.push(Fork { generation, file: None, folder, unfinished, owned, set_aside });
+            n.forget();
+        }),
+        Step::Start(g) => of_start(step, *g, faults),
+        Step::Stop(g) => {
+            faults.push(label("stop, answer lost, not done"), |n| {
+                let started = n.w.container(*g).and_then(|c| c.started_at.clone());
+                n.w.evidence.stopped = Some((*g, started));
+                n.by_us = Some(*g); // seen stopped from now on, it counts as that
+            });
+            faults.push(label("stop found it down"), |n| {
+                n.end(*g, Exit::Own(reason(Code::Exited, Class::Release)));
+                n.stop(*g);
+                n.doubt = true;
+            });
+        }
+        Step::Write(change) if matches!(**change, Change::Boots { .. } | Change::Verdict(_)) => {
+            faults.push(Label("the disk is full", 0), State::unwritable);
+        }
+        Step::Write(change) if matches!(**change, Change::Conclude | Change::Rebuild(_)) => {
+            faults.push(Label("the disk is full: in memory alone", 0), |n| n.write(change, false));
+        }
+        Step::Mark(_, mark) if matches!(**mark, Mark::Failed { word: None, .. }) => {
+            faults.push(Label("the disk is full", 0), State::unwritable);
+        }
+        Step::Inspect(g, _) => faults.push(label("not runnable"), |n| {
+            n.doubt = true;
+            n.fail(step, *g, Class::Release);
+        }),
+        Step::Fetch(g, _)
+        | Step::Create(g, ..)
+        | Step::Fork(g, _)
+        | Step::Own(g, _)
+        | Step::Unfinish(g)
+        | Step::Arm(g)
+        | Step::Remove(g) => {
+            faults.push(label("the step is refused"), |n| n.fail(step, *g, Class::Environment));
+        }
+        _ => {}
+    }
+}
+
+fn of_start(step: &Step, g: Generation, faults: &mut Faults<'_>) {
+    let label = |word| Label::of(word, g);
+    faults.push(label("start, answer lost, done"), |n| n.perform(step));
+    faults.push(label("start, answer lost, lands late"), |n| {
+        n.sent(g);
+        n.late = Some(g);
+    });
+    faults.push(label("start, never arrived"), |n| n.sent(g));
+    faults.push(label("start refused for the release"), |n| {
+        n.doubt = true; // also said of the first one here
+        n.fail(step, g, Class::Release);
+    });
+    faults.push(label("start refused for the board"), |n| n.fail(step, g, Class::Environment));
+}
+
+/// What befalls the board, the engine or the registry as a whole.
+fn of_board(faults: &mut Faults<'_>) {
+    faults.push(Label("the agent is killed", 0), |n| {
+        n.doubt = true;
+        n.forget();
+    });
+    faults.push(Label("the board restarts", 0), State::reboot);
+    faults.push(Label("the engine crashes", 0), |n| {
+        for g in n.up() {
+            n.end(g, Exit::Ambiguous(Code::ExitUnseen)); // and left down, policy or not
+            n.stopped.push(g);
+        }
+        n.unseen();
+        n.doubt = true;
+    });
+    faults.push(Label("the engine's data is lost", 0), |n| {
+        for g in n.w.containers.iter().map(|c| c.generation).collect::<Vec<_>>() {
+            n.vanish(g);
+        }
+        n.w.images.clear();
+        n.late = None;
+        n.doubt = true;
+    });
+    faults.push(Label("what both releases need breaks", 0), |n| n.sick = true);
+    faults.push(Label("the registry is away", 0), |n| n.away = true);
+    if !faults.from.unpublished {
+        faults.push(Label("no registry has the first release any more", 0), |n| {
+            n.unpublished = true;
+        });
+    }
+}
+
+fn of_container(c: &Container, faults: &mut Faults<'_>) {
+    let g = c.generation;
+    let label = |word| Label::of(word, g);
+    faults.push(label("a person removes"), |n| {
+        n.vanish(g);
+        n.doubt = true;
+    });
+    if !c.is_up() {
+        faults.push(label("a person starts"), |n| {
+            n.run(g);
+            n.stranger = true;
+            n.doubt = true;
+        });
+        return;
+    }
+    faults.push(label("a person stops"), |n| {
+        n.end(g, Exit::Ambiguous(Code::StoppedOutside));
+        n.stopped.push(g);
+        n.doubt = true;
+    });
+    faults.push(label("it ends by itself:"), |n| {
+        n.end(g, Exit::Own(reason(Code::Exited, Class::Release)));
+        n.doubt = true;
+        if n.w.container(g).is_some_and(|c| c.armed) {
+            n.run(g);
+        }
+    });
+    faults.push(label("it dies unseen, the engine calls it running:"), |n| {
+        n.doubt = true;
+        if let Some(c) = n.container(g) {
+            c.alive = false;
+        }
+        n.w.health = titania_core::world::Health::Starting;
+    });
+}
+
+fn of_record(faults: &mut Faults<'_>) {
+    if faults.from.w.record_from == RecordFrom::File {
+        faults.push(Label("the record is lost", 0), |n| {
+            n.w.record = Record::default();
+            n.w.record_from = RecordFrom::Nowhere;
+            n.disk = None;
+            n.doubt = true;
+            n.forget();
+        });
+    }
+    if let Some(former) = faults.from.former.clone() {
+        faults.push(Label("the record is older", 0), |n| {
+            n.starts = former.intent.as_ref().map_or(0, |i| i.boots() as u8); // as far as it knows
+            n.w.record = Arc::unwrap_or_clone(former);
+            n.w.record_from = RecordFrom::Former;
+            n.former = None;
+            n.disk = None;
+            n.doubt = true;
+            n.forget();
+        });
+    }
+}
+
+fn of_images(faults: &mut Faults<'_>) {
+    for g in &faults.from.w.images {
+        faults.push(Label::of("a person prunes the image of", *g), |n| {
+            n.w.images.retain(|i| i != g);
+        });
+    }
+}
+
+fn of_operators(faults: &mut Faults<'_>) {
+    let s = faults.from;
+    for (label, verb, old_state, keep_state) in [
+        ("agentctl stop", Verb::Stop, false, false),
+        ("agentctl start", Verb::Start, false, false),
+        ("agentctl retry", Verb::Retry, false, false),
+        ("agentctl rollback --old-state", Verb::Rollback, true, false),
+        ("agentctl rollback --keep-state", Verb::Rollback, false, true),
+    ] {
+        let options = Options { old_state, keep_state };
+        if let Ok(Some(change)) = verbs::change(&s.w, verb, options, "uid:0") {
+            faults.push(Label(label, 0), |n| {
+                n.doubt = true; // a person's stop in probation, a return to the second …
+                n.write(&change, true);
+            });
+        }
+    }
+    let Candidate::Known(candidate) = &s.w.candidate else { return };
+    let (hash, rollback) = (candidate.hash, s.bounds.rollback);
+    match s.w.wanted {
+        _ if !s.bounds.definitions => {}
+        Some(_) => faults.push(Label("the definition file goes", 0), |n| {
+            n.w.wanted = None;
+            n.doubt = true;
+        }),
+        None => faults.push(Label("the definition file is back", 0), |n| {
+            n.w.wanted = Some(Wanted { hash, with_current: None, rollback });
+        }),
+    }
+}

@@ -1,0 +1,129 @@
+//! What must hold whenever the agent acts.
+
+use titania_core::fork::{Fork, Mark};
+use titania_core::names::Generation;
+use titania_core::outcome::Trigger;
+use titania_core::reason::{Class, Reason};
+use titania_core::record::Intent;
+use titania_core::step::Change;
+use titania_core::world::Health;
+
+use crate::model::{State, config, definition};
+
+/// Starts in one probation (§3.5).
+const STARTS_MAX: u8 = 3;
+
+impl State {
+    /// Whether a generation has proven itself, or needs no proof.
+    pub fn may_commit(&self, g: Generation) -> bool {
+        let direct = self.current().is_none() || !self.bounds.rollback;
+        let started = self.w.container(g).is_some_and(|c| c.started_at.is_some());
+        let proven = self.runs(g) && self.w.health == Health::Settled;
+        if direct { started } else { proven }
+    }
+
+    pub fn has_way_back(&self, reason: &Reason) -> bool {
+        let Some(old) = &self.w.record.current else {
+            return true;
+        };
+        let is_its =
+            |g: &Generation| self.w.spec(*g).is_some_and(|s| s.release.is(&old.spec.release));
+        let is_here =
+            self.w.container(old.generation).is_some() || self.w.images.iter().any(is_its);
+        // Another candidate is a way on; what the registry said may be outdated by now.
+        let newer = titania_core::target::next(&self.w).is_ok();
+        let asked = self.w.evidence.sought == Some((old.generation, true));
+        is_here || asked || newer || reason.class == Class::Operator
+    }
+
+    /// A process that the agent asked for begins.
+    pub fn begins(&mut self, g: Generation) {
+        let is_tried = self.current().is_some()
+            && self.w.record.intent.as_ref().is_some_and(|i| i.generation == g);
+        if is_tried {
+            self.starts += 1;
+            self.promise(self.starts <= STARTS_MAX, "P4: a fourth start in one probation");
+        }
+    }
+
+    /// What must be so when the old one's state is copied, or the new one's start is written down.
+    pub fn check_cut(&mut self) {
+        let record = &self.w.record;
+        let old = record.current.as_ref().filter(|c| self.w.container(c.generation).is_some());
+        let is_ours = old.is_none_or(|old| self.by_us == Some(old.generation));
+        self.promise(is_ours, "P1: cut over though this run did not stop the old one");
+    }
+
+    pub fn check_write(&mut self, change: &Change, mark: Option<&Mark>) {
+        match change {
+            Change::Begin(i) => self.check_begin(i),
+            Change::Boots { boots: 1, .. } => self.check_cut(),
+            Change::Verdict(_) => {
+                self.promise(
+                    matches!(mark, Some(Mark::Failed { .. })),
+                    "P4: a verdict before its mark",
+                );
+            }
+            Change::Conclude => self.promise(
+                matches!(mark, Some(Mark::Committed { .. } | Mark::Failed { word: Some(_), .. })),
+                "P1: concluded before its mark",
+            ),
+            _ => {}
+        }
+    }
+
+    pub fn check_begin(&mut self, i: &Intent) {
+        let second = i.spec.release.config == Some(config(true));
+        let other = usize::from(i.spec.hash == definition(true));
+        self.promise(!second || !self.condemned[other], "P4: a condemned release was tried again");
+        self.promise(i.generation > self.reserved, "P2: a number went back");
+        let doubtful = self.w.record.tries.as_ref().is_some_and(|t| t.ambiguous + t.victims > 0);
+        let is_same = self.w.record.tries.as_ref().is_some_and(|t| {
+            Some(t.config) == i.spec.release.config && t.definition == i.spec.hash
+        });
+        let runs = self.current().is_some_and(|g| self.runs(g)) && self.w.record.proven;
+        let waits = doubtful && is_same && runs && i.trigger != Trigger::Operator;
+        self.promise(
+            !waits || self.w.evidence.settled,
+            "P4: tried again before the old one settled",
+        );
+    }
+
+    /// What must hold whenever the agent itself starts a container.
+    pub fn check_start(&mut self, g: Generation) {
+        let alone = self.up().into_iter().all(|u| u == g);
+        self.promise(alone, "P3: started while another runs");
+        let settled = self.late.is_none_or(|l| l == g);
+        self.promise(settled, "P3: started while a lost start may land");
+        let fork = self.w.fork(g);
+        let (complete, owned) =
+            (fork.is_some_and(Fork::is_complete), fork.is_some_and(|f| f.owned));
+        self.promise(complete, "P2: started on an unfinished fork");
+        self.promise(owned, "P6: started before its volumes were owned");
+        let content = self.content(g);
+        self.promise(!content.torn, "P2: started on a torn copy");
+        let ran = |f: &Fork| {
+            f.generation != g && f.is_complete() && self.content(f.generation).writes > 0
+        };
+        let is_empty = content.base.is_none() && content.writes == 0;
+        let is_loss = is_empty && self.w.forks.iter().any(ran);
+        self.promise(!is_loss, "P2: started on an empty fork beside one that ran");
+        let current = self.current();
+        let is_tried = self.w.record.intent.as_ref().filter(|i| i.generation == g);
+        match (is_tried.map(|i| (i.boots(), i.old_state)), current) {
+            (Some((boots, false)), Some(current)) => {
+                self.promise(boots > 0, "P1: started before boots was written");
+                self.promise(!content.early, "P2: started on a copy that was written to before");
+                let latest = content.base == Some((current, self.content(current).writes));
+                self.promise(latest, "P2: the copy is not the latest state");
+                let other = self.w.spec(g).is_some_and(|s| s.hash == definition(true));
+                let bad = self.condemned[usize::from(other)] && self.is_second(g);
+                self.promise(!bad, "P4: a condemned release was started");
+            }
+            (None, current) => {
+                self.promise(current == Some(g), "P1: started what nobody wants");
+            }
+            _ => {}
+        }
+    }
+}

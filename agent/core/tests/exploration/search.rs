@@ -1,0 +1,261 @@
+//! The search: breadth first, one plain successor a world and all else that may happen.
+//!
+//! A world is known by a hash of 64 bits; that two of a few million share one is a chance of one in a million.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+use titania_core::decide::decide;
+use titania_core::names::Generation;
+use titania_core::step::Decision;
+
+use crate::model::State;
+use crate::{faults, moves};
+
+/// Steps and waits after which a world without faults must be at rest.
+const STEPS_MAX: u16 = 120;
+/// Steps shown of what never comes to rest.
+const SHOWN_MAX: usize = 30;
+
+/// Folds words by a long multiplication: fast, and the inputs are our own.
+#[derive(Default)]
+struct Fold(u64);
+
+impl Hasher for Fold {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let mut words = bytes.chunks_exact(8);
+        for word in words.by_ref() {
+            self.write_u64(u64::from_le_bytes(word.try_into().expect("eight bytes")));
+        }
+        let rest = words.remainder();
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            self.write_u64(u64::from_le_bytes(last));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let product = u128::from(self.0 ^ word ^ 0x9e37_79b9_7f4a_7c15)
+            * u128::from(0xd6e8_feb8_6659_fd93_u64 ^ word.rotate_left(32));
+        self.0 = (product >> 64) as u64 ^ product as u64 ^ self.0.rotate_left(23);
+    }
+
+    fn write_u8(&mut self, n: u8) {
+        self.write_u64(n.into());
+    }
+
+    fn write_u32(&mut self, n: u32) {
+        self.write_u64(n.into());
+    }
+
+    fn write_usize(&mut self, n: usize) {
+        self.write_u64(n as u64);
+    }
+}
+
+/// A key is a hash already.
+#[derive(Default)]
+struct Plain(u64);
+
+impl Hasher for Plain {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
+fn key(s: &State) -> u64 {
+    let mut hasher = Fold::default();
+    s.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What happened, for traces: an act, and the generation it was about; 0 for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label(pub &'static str, pub u8);
+
+impl Label {
+    /// An act on a generation.
+    pub fn of(act: &'static str, g: Generation) -> Self {
+        Self(act, u8::try_from(g.0).unwrap_or(u8::MAX))
+    }
+}
+
+/// How a world was reached first, what it does by itself, and where that leads.
+struct Visit {
+    by: Label,
+    does: Label,
+    parent: u32,
+    next: u32,
+    rests: bool,
+}
+
+/// A world that waits to be looked at: its depth, and how long nothing has happened to it.
+struct Open {
+    state: Box<State>,
+    at: u32,
+    depth: u32,
+    quiet: u16,
+}
+
+/// One search.
+#[derive(Default)]
+pub struct Search {
+    seen: HashMap<u64, u32, BuildHasherDefault<Plain>>,
+    visits: Vec<Visit>,
+    open: VecDeque<Open>,
+    pub transitions: usize,
+    pub depth: u32,
+}
+
+fn shown(Label(act, g): &Label) -> String {
+    if *g == 0 { (*act).to_owned() } else { format!("{act} {g}") }
+}
+
+impl Search {
+    /// Worlds seen.
+    pub fn states(&self) -> usize {
+        self.visits.len()
+    }
+
+    fn visit(&self, at: u32) -> &Visit {
+        &self.visits[at as usize]
+    }
+
+    /// The way to a world, and one step more.
+    fn trace(&self, at: u32, last: Option<Label>) -> String {
+        let mut steps: Vec<_> =
+            self.way(at).iter().rev().map(|at| shown(&self.visit(*at).by)).collect();
+        steps.extend(last.iter().map(shown));
+        format!("after {} steps:\n  {}", steps.len() - 1, steps.join("\n  "))
+    }
+
+    /// A world and those it was reached by, back to the first.
+    fn way(&self, mut at: u32) -> Vec<u32> {
+        let mut way = vec![at];
+        while at != 0 {
+            at = self.visit(at).parent;
+            way.push(at);
+        }
+        way
+    }
+
+    /// What a world does by itself.
+    fn goes_on(&self, mut at: u32) -> String {
+        let mut steps = Vec::new();
+        while steps.len() < SHOWN_MAX {
+            steps.push(shown(&self.visit(at).does));
+            at = self.visit(at).next;
+        }
+        format!("and then:\n  {}", steps.join("\n  "))
+    }
+
+    /// A world that was met: a new one waits to be looked at. Tells its number.
+    fn meet(
+        &mut self,
+        mut state: Box<State>,
+        by: Label,
+        from: (u32, u32),
+        quiet: u16,
+    ) -> Result<u32, String> {
+        self.transitions += 1;
+        let (parent, depth) = from;
+        state.reduce();
+        if let Some(broken) = state.broken {
+            return Err(format!("{broken}\n{}", self.trace(parent, Some(by))));
+        }
+        let fresh = u32::try_from(self.visits.len()).expect("fewer worlds than four milliard");
+        match self.seen.entry(key(&state)) {
+            Entry::Occupied(known) => Ok(*known.get()),
+            Entry::Vacant(place) => {
+                place.insert(fresh);
+                self.visits.push(Visit { by, does: by, parent, next: fresh, rests: false });
+                self.open.push_back(Open { state, at: fresh, depth: depth + 1, quiet });
+                Ok(fresh)
+            }
+        }
+    }
+
+    /// Searches all that can be reached from here.
+    ///
+    /// # Errors
+    /// The promise that was broken, and the way there.
+    pub fn run(&mut self, start: State) -> Result<(), String> {
+        self.meet(Box::new(start), Label("start", 0), (0, 0), 0)?;
+        while let Some(mut open) = self.open.pop_front() {
+            self.depth = self.depth.max(open.depth);
+            let decision = decide(&open.state.w);
+            let rests = moves::is_settled(&open.state, &decision);
+            if rests {
+                open.quiet = 0;
+            } else if open.quiet > STEPS_MAX {
+                let way = self.way(open.at);
+                let since = way[usize::from(open.quiet).min(way.len() - 1)];
+                let (trace, then) = (self.trace(since, None), self.goes_on(since));
+                return Err(format!("P1: not at rest after {STEPS_MAX} steps\n{trace}\n{then}"));
+            }
+            self.look(open, &decision, rests)?;
+        }
+        self.all_rest()
+    }
+
+    /// All that can happen to one world.
+    fn look(&mut self, open: Open, decision: &Decision, rests: bool) -> Result<(), String> {
+        let Open { mut state, at, depth, quiet } = open;
+        for (state, label) in moves::news(&state) {
+            self.meet(state, label, (at, depth), 0)?;
+        }
+        if state.faults > 0 {
+            for (state, label) in faults::faults(&state, decision) {
+                self.meet(state, label, (at, depth), 0)?;
+            }
+        }
+        let does = moves::plain(&mut state, decision);
+        let next = self.meet(state, does, (at, depth), quiet + 1)?;
+        let visit = &mut self.visits[at as usize];
+        (visit.does, visit.next, visit.rests) = (does, next, rests);
+        Ok(())
+    }
+
+    /// By itself each world comes to one that rests: none goes round in circles.
+    fn all_rest(&self) -> Result<(), String> {
+        let mut known: Vec<bool> = self.visits.iter().map(|visit| visit.rests).collect();
+        for start in 0..self.visits.len() {
+            let (mut path, mut at) = (Vec::new(), start);
+            while !known[at] {
+                if path.len() > self.visits.len().min(10_000) {
+                    let first = self.earliest(at as u32);
+                    let (trace, then) = (self.trace(first, None), self.goes_on(first));
+                    return Err(format!("P1: goes round in circles\n{trace}\n{then}"));
+                }
+                path.push(at);
+                at = self.visits[at].next as usize;
+            }
+            for at in path {
+                known[at] = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// The world of a circle that was reached first.
+    fn earliest(&self, at: u32) -> u32 {
+        let (mut circle, mut next) = (vec![at], self.visit(at).next);
+        while next != at && circle.len() < 1000 {
+            circle.push(next);
+            next = self.visit(next).next;
+        }
+        circle.into_iter().min_by_key(|at| self.way(*at).len()).unwrap_or(at)
+    }
+}
