@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Ok(Asked::Run(config)) => config,
         Ok(Asked::Check(config)) => return check(&config),
         Ok(Asked::Help) => {
-            println!("{}", arguments::HELP);
+            print!("{}", arguments::HELP);
             return ExitCode::SUCCESS;
         }
         Ok(Asked::Version) => {
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(wrong) => {
-            eprintln!("error: {wrong}\n\n{}", arguments::HELP);
+            eprint!("error: {wrong}\n\n{}", arguments::HELP);
             return ExitCode::from(USAGE);
         }
     };
