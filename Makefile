@@ -12,7 +12,7 @@ ARCH ?= amd64
 export CROSS_CONFIG := $(CURDIR)/cross.toml
 
 .NOTPARALLEL:
-.PHONY: help setup build demo bench test check unit e2e deb packages cross-check
+.PHONY: help setup build demo bench test check unit e2e deb packages lint-deb test-deb cross-check
 
 help:
 	@echo 'make demo    an app is installed, updated, and a bad release undone, before your eyes'
@@ -20,7 +20,7 @@ help:
 	@echo 'make build   agentd and agentctl for this machine, in target/release'
 	@echo 'make bench   the budgets, measured; more with BENCH="--long --rounds 30"'
 	@echo 'make deb     the package for this kind of machine, in target/debian; another with ARCH=armhf or arm64'
-	@echo 'make packages     all three, looked at'
+	@echo 'make packages     all three, looked at by lintian, installed, upgraded, removed and purged'
 	@echo 'make cross-check  cross build and cross test for both kinds of ARM board'
 	@echo 'parts of test: make check, make unit, make e2e'
 
@@ -58,6 +58,14 @@ packages:
 	@rm -f target/debian/titania-agent_*.deb
 	@set -e; for arch in armhf arm64 amd64; do packaging/deb/build $$arch; done
 	@packaging/cross/check target/debian/titania-agent_*.deb
+	@$(MAKE) --no-print-directory lint-deb test-deb
+
+# Both take packages as they are.
+lint-deb:
+	@packaging/deb/lint target/debian/titania-agent_*.deb
+
+test-deb:
+	@packaging/deb/test
 
 cross-check:
 	@packaging/cross/try
