@@ -10,7 +10,7 @@ use crate::namespace::{self, Namespace};
 use crate::registry::Registry;
 use crate::toml_text::Document;
 use crate::{binaries, sweep};
-use nix::sys::statfs::{FsType, statfs};
+use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC, statfs};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,8 +23,6 @@ const FOLDER_PREFIX: &str = "titania-board-";
 const LOG_LINES: usize = 40;
 /// The board's id in the agent's settings.
 const BOARD_ID: &str = "board-1";
-/// `statfs` numbers of file systems that no state folder should lie on (statfs(2)).
-const VOLATILE: [i64; 2] = [0x0102_1994, 0x794c_7630];
 
 /// What differs between boards.
 #[derive(Debug, Clone, Default)]
@@ -294,7 +292,8 @@ fn sweep_dead_boards() {
     }
 }
 
+/// Whether it lies where no state folder should (statfs(2)).
 fn is_volatile(folder: &Path) -> bool {
     let kind = statfs(folder).map(|found| found.filesystem_type());
-    kind.is_ok_and(|FsType(number)| VOLATILE.contains(&number))
+    kind.is_ok_and(|kind| [TMPFS_MAGIC, OVERLAYFS_SUPER_MAGIC].contains(&kind))
 }
