@@ -27,6 +27,7 @@ mod p4_bad_release;
 mod p4_environment;
 mod p5_login;
 mod p5_platform;
+mod p6_agent_not_root;
 mod p6_users;
 mod p7_declared;
 mod p8_definitions;
