@@ -30,6 +30,7 @@ mod p5_platform;
 mod p6_agent_not_root;
 mod p6_users;
 mod p7_declared;
+mod p8_board_faults;
 mod p8_definitions;
 mod p8_mqtt;
 mod p8_status;
