@@ -36,7 +36,7 @@ mod toml_text;
 mod tree;
 mod wait;
 
-pub use agent::{Agent, Said};
+pub use agent::{Agent, OTHER_USER, Said};
 pub use app::App;
 pub use binaries::use_release;
 pub use board::{Board, Settings};
