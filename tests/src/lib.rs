@@ -34,6 +34,7 @@ mod registry;
 mod sweep;
 mod toml_text;
 mod tree;
+pub mod vm;
 mod wait;
 
 pub use agent::{Agent, Said};

@@ -1,0 +1,14 @@
+//! The virtual board: a real kernel, systemd and engine in an emulator, with a disk that can lose
+//! what was not flushed.
+//!
+//! Promise: a board is the child of the thread that made it and ends with it; its disk begins as the
+//! image of `tests/board/make-image`, which is never written.
+
+mod chance;
+mod disk;
+mod disk_server;
+mod nbd;
+
+pub use chance::Chance;
+pub use disk::{Counts, Disk, Lost};
+pub use disk_server::DiskServer;
