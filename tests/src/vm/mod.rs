@@ -4,11 +4,19 @@
 //! Promise: a board is the child of the thread that made it and ends with it; its disk begins as the
 //! image of `tests/board/make-image`, which is never written.
 
+mod arch;
 mod chance;
 mod disk;
 mod disk_server;
+mod guest;
+mod machine;
 mod nbd;
+mod ssh;
 
+pub use arch::Arch;
 pub use chance::Chance;
 pub use disk::{Counts, Disk, Lost};
 pub use disk_server::DiskServer;
+pub use guest::Guest;
+pub use machine::{APP_PORT, Facts, Hardware, Machine, SSH_PORT};
+pub use ssh::{EXIT_NO_CONNECTION, EXIT_TIMEOUT, Ssh};
