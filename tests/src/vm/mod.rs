@@ -11,6 +11,8 @@ mod disk_server;
 mod guest;
 mod machine;
 mod nbd;
+mod package;
+mod rig;
 mod ssh;
 
 pub use arch::Arch;
@@ -19,4 +21,6 @@ pub use disk::{Counts, Disk, Lost};
 pub use disk_server::DiskServer;
 pub use guest::Guest;
 pub use machine::{APP_PORT, Facts, Hardware, Machine, SSH_PORT};
+pub use package::{newer, package_for};
+pub use rig::{APP, HOST, Rig};
 pub use ssh::{EXIT_NO_CONNECTION, EXIT_TIMEOUT, Ssh};
