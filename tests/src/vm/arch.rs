@@ -55,7 +55,7 @@ impl Arch {
     }
 
     /// How much slower than amd64 everything is, roughly: for deadlines.
-    pub(crate) fn patience(self) -> u32 {
+    pub fn patience(self) -> u32 {
         match self {
             Self::Amd64 => 1,
             _ => 3,

@@ -28,5 +28,5 @@ pub use machine::{APP_PORT, Facts, Hardware, Machine, SSH_PORT};
 pub use package::{newer, package_for};
 pub use promises::{Known, at_rest, never_two, right_one_first, wanted};
 pub use rig::{APP, HOST, Rig};
-pub use ssh::{EXIT_NO_CONNECTION, EXIT_TIMEOUT, Ssh};
+pub use ssh::{EXIT_NO_CONNECTION, EXIT_TIMEOUT, Ssh, Trap};
 pub use stand::{Back, Stand, Timeline};

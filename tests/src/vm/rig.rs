@@ -108,6 +108,12 @@ impl Rig {
     #[track_caller]
     pub fn set_up(&self) {
         self.guest.boot(&Hardware::default());
+        self.write_settings();
+    }
+
+    /// Writes the settings for registry and broker on the host's side, beside the package's own.
+    #[track_caller]
+    pub fn write_settings(&self) {
         self.guest.put(DROP_IN, settings().as_bytes());
     }
 

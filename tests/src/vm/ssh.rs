@@ -5,15 +5,41 @@
 use crate::Said;
 use crate::process::{Process, find};
 use std::cell::RefCell;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 /// What `timeout` ends with when the limit was reached.
 pub const EXIT_TIMEOUT: i32 = 124;
 /// What `ssh` ends with when it has no connection.
 pub const EXIT_NO_CONNECTION: i32 = 255;
+
+/// A script that waits on the board for its one word.
+pub struct Trap {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
+
+impl Trap {
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        let _ = self.out.read_line(&mut line);
+        line.trim().to_owned()
+    }
+
+    /// Has it run now, and waits for its end.
+    ///
+    /// # Panics
+    /// When it was not run.
+    #[track_caller]
+    pub fn go(mut self) {
+        let written = self.child.stdin.as_mut().map(|pipe| pipe.write_all(b"go\n"));
+        let said = self.line();
+        let _ = self.child.wait();
+        assert_eq!(said, "done", "what was prepared on the board was run: {written:?}");
+    }
+}
 
 /// See the head of the module.
 pub struct Ssh {
@@ -92,6 +118,29 @@ impl Ssh {
     /// Runs `ssh` with these last arguments, over a connection of its own, as a person does.
     pub fn by_hand(&self, limit: Duration, words: &[&str]) -> Said {
         self.say(limit, &[&["-S", "none"], words].concat(), b"")
+    }
+
+    /// Has a shell script wait on the board, ready to run at once; see [`Trap`].
+    ///
+    /// # Panics
+    /// When the board does not say that it is ready.
+    #[track_caller]
+    pub fn prepare(&self, limit: Duration, before: &str, at_once: &str) -> Trap {
+        let socket = self.socket.to_string_lossy().into_owned();
+        let script = format!("{before}; echo ready; read go; {at_once}; echo done");
+        let mut child = Command::new("timeout")
+            .args(["-k", "5", &limit.as_secs().max(1).to_string()])
+            .arg(find("ssh"))
+            .args(self.arguments())
+            .args(["-S", &socket, "root@127.0.0.1", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("timeout and ssh can be started");
+        let out = child.stdout.take().expect("it was piped");
+        let mut trap = Trap { child, out: BufReader::new(out) };
+        assert_eq!(trap.line(), "ready", "on the board: {before}");
+        trap
     }
 
     fn say(&self, limit: Duration, words: &[&str], input: &[u8]) -> Said {

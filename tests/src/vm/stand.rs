@@ -197,11 +197,16 @@ impl Stand {
     #[track_caller]
     pub fn come_back(&mut self, version: &str, bad: Option<&str>) -> Back {
         let begun = Instant::now();
+        self.rig.guest().boot(&Hardware::default());
+        self.come_to_rest(begun, version, bad)
+    }
+
+    /// The same from the moment on at which a booted board lets one in; it was switched on at `begun`.
+    #[track_caller]
+    pub fn come_to_rest(&mut self, begun: Instant, version: &str, bad: Option<&str>) -> Back {
         let passed = || begun.elapsed().as_secs_f64();
-        let mut back = Back::default();
+        let mut back = Back { shell: passed(), ..Back::default() };
         let guest = self.rig.guest();
-        guest.boot(&Hardware::default());
-        back.shell = passed();
         guest.wait("the engine to be ready", || {
             let status = guest.status();
             match status["board"]["engine"]["state"] == "ready" {

@@ -3,6 +3,7 @@
 //! `board quick|cases|torture [--arch amd64|armhf|arm64] [--count N] [--seed S] [--only NAME]`. The
 //! image and the package must have been made; `make board` and its kin see to that.
 
+mod cases;
 mod failure;
 mod options;
 mod quick;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     };
     let is_well = match options.what {
         What::Quick => quick::run(&options),
+        What::Cases => cases::run(&options),
         What::Torture => torture::run(&options),
     };
     match is_well {

@@ -10,6 +10,8 @@ const COUNT_USUAL: u32 = 50;
 pub enum What {
     /// Install, update, one cut.
     Quick,
+    /// Every case.
+    Cases,
     /// Power cuts.
     Torture,
 }
@@ -25,6 +27,8 @@ pub struct Options {
     pub count: u32,
     /// What decides when they come.
     pub seed: u64,
+    /// Only cases with this in their names.
+    pub only: Option<String>,
 }
 
 impl Options {
@@ -35,10 +39,11 @@ impl Options {
     pub fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let what = match words.next().as_deref() {
             Some("quick") => What::Quick,
+            Some("cases") => What::Cases,
             Some("torture") => What::Torture,
-            other => return Err(format!("{other:?}: quick or torture is wanted")),
+            other => return Err(format!("{other:?}: quick, cases or torture is wanted")),
         };
-        let mut options = Self { what, arch: Arch::Amd64, count: COUNT_USUAL, seed: 1 };
+        let mut options = Self { what, arch: Arch::Amd64, count: COUNT_USUAL, seed: 1, only: None };
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| format!("{word} wants a value"))?;
             let number = || value.parse().map_err(|_| format!("{word}: {value} is no number"));
@@ -51,6 +56,7 @@ impl Options {
                 "--seed" => {
                     options.seed = value.parse().map_err(|_| format!("{value}: no seed"))?
                 }
+                "--only" => options.only = Some(value),
                 other => return Err(format!("{other} is not known")),
             }
         }
