@@ -139,7 +139,7 @@ impl Rig {
             let mut image = Image::version(version).platform(one.platform());
             image = image.passwd(APP, 10_000, 10_001).user(APP).dialect(Dialect::Oci);
             match one == arch {
-                true => image.program(&binaries::test_app_for(arch.target())),
+                true => with_program(image, arch),
                 false => image.entrypoint(&["/etc/passwd"]),
             }
         };
@@ -240,6 +240,16 @@ fn new_folder() -> PathBuf {
     let folder = base.join(format!("titania-virtual-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
     folder
+}
+
+/// The program for a board, and what it needs there.
+fn with_program(image: Image, arch: Arch) -> Image {
+    let mut image = image.program(&binaries::test_app_for(arch.target()));
+    for (there, here) in binaries::c_library_for(arch.target()) {
+        let bytes = std::fs::read(&here).unwrap_or_else(|error| panic!("{here:?}: {error}"));
+        image = image.file_owned(&there, 0o755, (0, 0), &bytes);
+    }
+    image
 }
 
 fn port_of(host: &str) -> &str {
