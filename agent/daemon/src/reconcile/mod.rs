@@ -21,6 +21,7 @@ mod fault;
 mod gates;
 mod hearing;
 mod inside;
+mod kept;
 mod news;
 mod observe;
 mod outlet;
