@@ -42,6 +42,7 @@ pub fn faults(s: &State, decision: &Decision) -> Vec<(Box<State>, Label)> {
     }
     of_record(&mut faults);
     of_images(&mut faults);
+    of_files(&mut faults);
     of_operators(&mut faults);
     faults.all
 }
@@ -212,6 +213,18 @@ fn of_images(faults: &mut Faults<'_>) {
     for g in &faults.from.w.images {
         faults.push(Label::of("a person prunes the image of", *g), |n| {
             n.w.images.retain(|i| i != g);
+        });
+    }
+}
+
+/// Files of an app, by a person's hand or a uid that changed.
+fn of_files(faults: &mut Faults<'_>) {
+    for fork in faults.from.w.forks.iter().filter(|f| f.folder && f.owned) {
+        let g = fork.generation;
+        faults.push(Label::of("files of another owner in", g), |n| {
+            if let Some(fork) = n.fork(g) {
+                fork.owned = false;
+            }
         });
     }
 }

@@ -143,6 +143,16 @@ impl State {
                 self.promise(!is_quarantined || is_sound, "P4: condemned a good release");
                 let is_victim = self.w.record.proven && self.w.health == Health::Unhealthy;
                 self.promise(!is_quarantined || !is_victim, "P4: condemned a victim");
+                let old = self.current().filter(|_| self.w.wanted_generation().is_some());
+                let is_shown =
+                    old.is_none_or(|g| !self.runs(g) || self.w.health != Health::Starting);
+                self.promise(
+                    word.is_none() || is_shown,
+                    "P4: judged before the old one showed itself",
+                );
+                let went_on = !self.bounds.rollback
+                    && self.w.container(g).is_some_and(|c| c.started_at.is_some());
+                self.promise(word.is_some() || !went_on, "P2: went back though rollback is false");
                 if is_quarantined && self.is_second(g) {
                     let other = self.w.spec(g).is_some_and(|s| s.hash == definition(true));
                     self.condemned[usize::from(other)] = true;

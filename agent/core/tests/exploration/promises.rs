@@ -52,6 +52,12 @@ impl State {
         let old = record.current.as_ref().filter(|c| self.w.container(c.generation).is_some());
         let is_ours = old.is_none_or(|old| self.by_us == Some(old.generation));
         self.promise(is_ours, "P1: cut over though this run did not stop the old one");
+        let intent = self.w.record.intent.as_ref().map(|i| i.generation);
+        let container = intent.and_then(|g| self.w.container(g)).map(|c| &c.id);
+        let compared = container.is_some() && self.w.evidence.compared.as_ref() == container;
+        self.promise(compared, "P7: cut over before its container was compared");
+        let inspected = self.w.evidence.inspected.as_ref().map(|(g, _)| *g);
+        self.promise(inspected == intent, "P5: cut over before its image was looked into");
     }
 
     pub fn check_write(&mut self, change: &Change, mark: Option<&Mark>) {
