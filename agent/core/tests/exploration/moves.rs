@@ -83,6 +83,9 @@ fn time(s: &mut State, decision: &Decision) {
         s.w.evidence.sought = None; // what the registry said is asked again after a while
     }
     s.away = false;
+    s.w.barrier = None;
+    s.w.gate = None;
+    s.w.dependency = None;
     s.sick &= !rests && !matches!(decision, Decision::Wait(Why::Settling, _));
     let Some(g) = s.w.wanted_generation().filter(|g| s.runs(*g)) else { return };
     let is_current = Some(g) == s.current();
@@ -137,6 +140,7 @@ pub fn is_settled(s: &State, decision: &Decision) -> bool {
         Decision::Idle(_) => {
             let is_kept = |c: &Container| c.armed == s.w.keeps_policy;
             up.len() == 1
+                && s.w.containers.len() == 1
                 && up.first().copied() == wanted
                 && wanted.and_then(|g| s.w.container(g)).is_some_and(is_kept)
                 && s.late.is_none()

@@ -5,7 +5,7 @@ use titania_core::names::Generation;
 use titania_core::outcome::Trigger;
 use titania_core::reason::{Class, Reason};
 use titania_core::record::Intent;
-use titania_core::step::Change;
+use titania_core::step::{Change, Step};
 use titania_core::world::Health;
 
 use crate::model::{State, config, definition};
@@ -43,6 +43,29 @@ impl State {
         if is_tried {
             self.starts += 1;
             self.promise(self.starts <= STARTS_MAX, "P4: a fourth start in one probation");
+        }
+    }
+
+    /// What must be so before any step.
+    pub fn check_step(&mut self, step: &Step) {
+        self.promise(self.w.barrier.is_none(), "P2: acted without the volume root");
+        let (Step::Stop(g) | Step::Remove(g), Some(i)) = (step, &self.w.record.intent) else {
+            return;
+        };
+        let is_wanted = self.w.wanted.is_some() && self.w.record.stopped.is_none();
+        let has_verdict = i.verdict.is_some() || self.w.evidence.unwritable.is_some();
+        let (is_new, boots) = (i.generation == *g, i.boots());
+        let is_old = self.current() == Some(*g);
+        if is_old && boots == 0 && !has_verdict && self.runs(*g) {
+            self.promise(self.w.gate.is_none(), "P3: stopped while it was not to be");
+        }
+        let is_needed = self.w.evidence.was_down != Some(*g);
+        if matches!(step, Step::Remove(_)) {
+            self.promise(!is_old || !is_needed, "P1: the old one removed before the commit");
+        }
+        let ends = self.runs(*g) || matches!(step, Step::Remove(_));
+        if is_new && ends && is_wanted && boots > 0 && self.current().is_some() {
+            self.promise(has_verdict, "P4: acted before the verdict");
         }
     }
 
