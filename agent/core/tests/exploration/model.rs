@@ -78,7 +78,7 @@ pub struct State {
     pub stranger: bool,
     /// The second release was condemned under a definition, and nobody asked to retry it.
     pub condemned: [bool; 2],
-    /// Something happened that can't be told from the release's fault.
+    /// Something happened that looks as the release's own fault does.
     pub doubt: bool,
     /// What both releases need is broken: neither is healthy.
     pub sick: bool,
@@ -313,7 +313,6 @@ impl State {
     pub fn reboot(&mut self) {
         self.w.boot.0.push('+');
         self.late = None;
-        self.doubt = true;
         for g in self.up() {
             self.end(g, Exit::Ambiguous(Code::BoardRestarted));
         }

@@ -15,6 +15,8 @@ use crate::{faults, moves};
 
 /// Steps and waits after which a world without faults must be at rest.
 const STEPS_MAX: u16 = 120;
+/// Most worlds of one search: with more of them the bounds bound nothing, or a release is tried for ever.
+const STATES_MAX: usize = 4_000_000;
 /// Steps shown of what never comes to rest.
 const SHOWN_MAX: usize = 30;
 
@@ -204,6 +206,10 @@ impl Search {
                 let since = way[usize::from(open.quiet).min(way.len() - 1)];
                 let (trace, then) = (self.trace(since, None), self.goes_on(since));
                 return Err(format!("P1: not at rest after {STEPS_MAX} steps\n{trace}\n{then}"));
+            }
+            if self.visits.len() > STATES_MAX {
+                let trace = self.trace(open.at, None);
+                return Err(format!("P4: no end, after {STATES_MAX} worlds\n{trace}"));
             }
             self.look(open, &decision, rests)?;
         }
