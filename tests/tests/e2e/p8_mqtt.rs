@@ -135,7 +135,8 @@ fn p8_events_of_an_outage_outlive_the_agent_and_are_told_in_order() {
     let board = Board::start();
     let listener = board.listen();
     let wallet = start::installed(&board);
-    let kept = || std::fs::read_dir(board.agent().state().join("outbox")).map_or(0, Iterator::count);
+    let kept =
+        || std::fs::read_dir(board.agent().state().join("outbox")).map_or(0, Iterator::count);
     wait_until(SOON, "nothing to be kept when all is told", || kept() == 0);
     board.broker().kill();
     start::push(&board, &start::image("2.0.0"));
