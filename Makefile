@@ -1,19 +1,27 @@
-# Two commands: `make demo` shows the product at work, `make test` passes judgement on it.
+# Three commands: `make demo` shows the product at work, `make test` passes judgement on it,
+# `make packages` builds what is installed on boards.
 # Both want root on Debian with Rust, and install what else they need.
 
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 CARGO ?= cargo
 # Each case has an engine of its own and mostly waits: more than cores, but not by much.
 E2E_THREADS ?= 3
+# Debian's name of the architecture that `make deb` builds for: armhf, arm64 or amd64.
+ARCH ?= amd64
+# `cross` does not find a file of this name by itself.
+export CROSS_CONFIG := $(CURDIR)/cross.toml
 
 .NOTPARALLEL:
-.PHONY: help setup build demo bench test check unit e2e
+.PHONY: help setup build demo bench test check unit e2e deb packages cross-check
 
 help:
 	@echo 'make demo    an app is installed, updated, and a bad release undone, before your eyes'
 	@echo 'make test    formatting, lints, unit tests, exploration, end-to-end cases'
 	@echo 'make build   agentd and agentctl for this machine, in target/release'
 	@echo 'make bench   the budgets, measured; more with BENCH="--long --rounds 30"'
+	@echo 'make deb     the package for this kind of machine, in target/debian; another with ARCH=armhf or arm64'
+	@echo 'make packages     all three, looked at'
+	@echo 'make cross-check  cross build and cross test for both kinds of ARM board'
 	@echo 'parts of test: make check, make unit, make e2e'
 
 setup:
@@ -42,3 +50,14 @@ unit:
 
 e2e: setup
 	$(CARGO) test -p titania-tests --test e2e -- --test-threads=$(E2E_THREADS)
+
+deb:
+	@packaging/deb/build $(ARCH)
+
+packages:
+	@rm -f target/debian/titania-agent_*.deb
+	@set -e; for arch in armhf arm64 amd64; do packaging/deb/build $$arch; done
+	@packaging/cross/check target/debian/titania-agent_*.deb
+
+cross-check:
+	@packaging/cross/try
