@@ -1,8 +1,9 @@
 //! Where the product's binaries and the images' program are; built when they are not up to date.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// What the program in the images is built for: the machine that runs the tests.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -42,31 +43,40 @@ fn product_of(profile: &str, flags: &[&str]) -> &'static PathBuf {
     })
 }
 
-/// The program in the images: static, so that an image is one file.
+/// The program in the images, for the machine that runs the tests.
 pub fn test_app() -> PathBuf {
-    static FILE: OnceLock<PathBuf> = OnceLock::new();
-    FILE.get_or_init(|| match std::env::var_os("TITANIA_TEST_APP") {
-        Some(file) => PathBuf::from(file),
-        None => {
-            // A folder of its own: its flags would make cargo build the rest again and again.
-            let folder = target().join("static");
-            let flags = format!("target.{TARGET}.rustflags=[\"-Ctarget-feature=+crt-static\"]");
-            let place = folder.to_string_lossy();
-            build(&[
-                "--release",
-                "-p",
-                "titania-test-app",
-                "--target",
-                TARGET,
-                "--target-dir",
-                &place,
-                "--config",
-                &flags,
-            ]);
-            folder.join(TARGET).join("release/test-app")
-        }
-    })
-    .clone()
+    test_app_for(TARGET)
+}
+
+/// The program in the images, for another machine too: static, so that an image is one file.
+pub fn test_app_for(target: &str) -> PathBuf {
+    static FILES: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = files.entry(target.to_owned()).or_insert_with(|| build_test_app(target));
+    found.clone()
+}
+
+fn build_test_app(wanted: &str) -> PathBuf {
+    match std::env::var_os("TITANIA_TEST_APP") {
+        Some(file) if wanted == TARGET => return PathBuf::from(file),
+        _ => {}
+    }
+    // A folder of its own: its flags would make cargo build the rest again and again.
+    let folder = target().join("static");
+    let flags = format!("target.{wanted}.rustflags=[\"-Ctarget-feature=+crt-static\"]");
+    let place = folder.to_string_lossy();
+    build(&[
+        "--release",
+        "-p",
+        "titania-test-app",
+        "--target",
+        wanted,
+        "--target-dir",
+        &place,
+        "--config",
+        &flags,
+    ]);
+    folder.join(wanted).join("release/test-app")
 }
 
 /// Builds all of it now, so that no case waits for it under a deadline.
