@@ -38,7 +38,11 @@ pub struct Agent {
     folder: PathBuf,
     settings: RefCell<Document>,
     process: RefCell<Option<Process>>,
+    rights: RefCell<Option<Vec<String>>>,
 }
+
+/// The user that [`Agent::unprivileged`] runs it under: none that Debian or the pool of apps gives.
+pub const OTHER_USER: u32 = 990;
 
 impl Agent {
     /// `settings` are written when it starts.
@@ -47,6 +51,7 @@ impl Agent {
             folder: folder.to_owned(),
             settings: RefCell::new(settings),
             process: RefCell::new(None),
+            rights: RefCell::new(None),
         };
         for place in [agent.definitions(), agent.state(), agent.volumes()] {
             std::fs::create_dir_all(place).expect("a folder for the agent");
@@ -116,6 +121,19 @@ impl Agent {
         });
     }
 
+    /// From the next start on it runs as [`OTHER_USER`] with these rights (`chown`) and no other.
+    pub fn unprivileged(&self, rights: &[&str]) {
+        *self.rights.borrow_mut() = Some(rights.iter().map(|right| (*right).to_owned()).collect());
+    }
+
+    /// The same with the rights that its packaged unit gives it.
+    pub fn as_its_unit_runs_it(&self) {
+        let rights = unit_values("CapabilityBoundingSet=");
+        let words: Vec<String> =
+            rights.iter().map(|right| right.trim_start_matches("CAP_").to_lowercase()).collect();
+        self.unprivileged(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+
     /// Writes the settings and starts it, without waiting for an answer.
     pub fn launch(&self) {
         self.write();
@@ -127,7 +145,8 @@ impl Agent {
         words.extend(unit_environment());
         words.push(binaries::agentd().to_string_lossy().into_owned());
         words.extend(arguments);
-        let process = Process::start(Path::new("env"), &words, &log, &log);
+        let user = self.rights.borrow().as_deref().map(user_arguments).unwrap_or_default();
+        let process = Process::start_as(&user, Path::new("env"), &words, &log, &log);
         *self.process.borrow_mut() = Some(process);
     }
 
@@ -260,9 +279,23 @@ impl Agent {
 
 /// What `Environment=` of the packaged unit sets, as `name=value`.
 fn unit_environment() -> Vec<String> {
+    unit_values("Environment=")
+}
+
+fn unit_values(key: &str) -> Vec<String> {
     let unit = include_str!("../../packaging/systemd/titania-agent.service");
-    let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    let lines = unit.lines().filter_map(|line| line.strip_prefix(key));
     lines.flat_map(str::split_whitespace).map(str::to_owned).collect()
+}
+
+/// Arguments of setpriv(1): as systemd does it for `User=`, `AmbientCapabilities=`, `NoNewPrivileges=`.
+fn user_arguments(rights: &[String]) -> Vec<String> {
+    let list = rights.iter().fold("-all".to_owned(), |list, right| format!("{list},+{right}"));
+    let user = OTHER_USER.to_string();
+    let words = ["--reuid", &user, "--regid", &user, "--clear-groups", "--no-new-privs"];
+    let sets = ["--inh-caps", "--ambient-caps", "--bounding-set"];
+    let sets = sets.iter().flat_map(|set| [(*set).to_owned(), list.clone()]);
+    words.iter().map(|word| (*word).to_owned()).chain(sets).collect()
 }
 
 fn said(command: &mut Command) -> Said {
