@@ -7,20 +7,8 @@ use std::path::PathBuf;
 
 use titania_agentd::board::files::CONFIG;
 
-/// What `--help` prints.
-pub const HELP: &str = "\
-Keeps containerised apps alive and up to date
-
-Usage: agentd [OPTIONS]
-
-Options:
-      --config <FILE>  File of settings; drop-ins lie in agent.d beside it
-                       [default: /etc/titania-agent/agent.toml]
-      --check-config   Check settings and definitions, print what is wrong, and end
-      --print-unit     Print what the service's unit must leave open for these files, and end:
-                       a drop-in, written by titania-agent-generator
-  -h, --help           Print help
-  -V, --version        Print version";
+/// What `--help` prints; the manual page and the completions are made from the same text.
+pub const HELP: &str = include_str!("help.txt");
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]

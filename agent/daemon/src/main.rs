@@ -27,7 +27,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Ok(Asked::Help) => {
-            println!("{}", arguments::HELP);
+            print!("{}", arguments::HELP);
             return ExitCode::SUCCESS;
         }
         Ok(Asked::Version) => {
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(wrong) => {
-            eprintln!("error: {wrong}\n\n{}", arguments::HELP);
+            eprint!("error: {wrong}\n\n{}", arguments::HELP);
             return ExitCode::from(USAGE);
         }
     };
