@@ -106,7 +106,16 @@ impl Agent {
     /// # Panics
     /// When it ends instead: with its log.
     pub fn start(&self) {
-        self.launch();
+        self.write();
+        self.start_as_written();
+    }
+
+    /// The same with the settings file as it is.
+    ///
+    /// # Panics
+    /// When it ends instead: with its log.
+    pub fn start_as_written(&self) {
+        self.run();
         wait_until(TURN_TIME, "the agent to answer", || {
             let mut process = self.process.borrow_mut();
             if let Some(status) = process.as_mut().and_then(Process::ended) {
@@ -137,6 +146,10 @@ impl Agent {
     /// Writes the settings and starts it, without waiting for an answer.
     pub fn launch(&self) {
         self.write();
+        self.run();
+    }
+
+    fn run(&self) {
         let config = self.config().to_string_lossy().into_owned();
         let arguments = ["--config".to_owned(), config];
         let log = self.folder.join("agentd.log");

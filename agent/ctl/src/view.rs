@@ -21,6 +21,7 @@ pub(crate) struct Status {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Agent {
+    pub(crate) version: String,
     pub(crate) config_errors: Vec<ConfigError>,
 }
 
@@ -37,6 +38,8 @@ pub(crate) struct ConfigError {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Board {
+    pub(crate) id: String,
+    pub(crate) platform: String,
     pub(crate) engine: Engine,
     pub(crate) mqtt: Mqtt,
     pub(crate) disks: Vec<Disk>,
