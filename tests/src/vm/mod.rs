@@ -8,6 +8,7 @@ mod arch;
 mod chance;
 mod disk;
 mod disk_server;
+mod folder;
 mod guest;
 mod look;
 mod machine;

@@ -6,6 +6,7 @@
 
 use super::arch::Arch;
 use super::chance::Chance;
+use super::folder::Folder;
 use super::guest::Guest;
 use super::machine::{APP_PORT, Hardware};
 use crate::broker::{Broker, Listener};
@@ -16,11 +17,9 @@ use crate::registry::{Entry, Registry};
 use crate::toml_text::Document;
 use crate::{binaries, digest};
 use serde_json::{Value, json};
-use std::cell::Cell;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::Path;
 use std::time::Duration;
 
 /// The host's loopback as the board sees it: the emulator's user network.
@@ -46,8 +45,7 @@ pub struct Rig {
     listener: Listener,
     broker: Broker,
     registry: Registry,
-    folder: PathBuf,
-    is_kept: Cell<bool>,
+    folder: Folder,
     _namespace: Namespace,
 }
 
@@ -57,16 +55,15 @@ impl Rig {
     /// # Panics
     /// When something of it is not there, or can't be started: says what.
     pub fn new(arch: Arch) -> Self {
-        let folder = new_folder();
+        let folder = Folder::new();
         let namespace = Namespace::enter();
-        let registry = Registry::new(&folder, false);
-        let broker = Broker::new(&folder, true);
+        let registry = Registry::new(folder.path(), false);
+        let broker = Broker::new(folder.path(), true);
         registry.start();
         broker.start();
         let listener = broker.listen(&[&format!("titania/{BOARD_ID}/#")]);
-        let guest = Guest::new(arch, &folder);
-        let is_kept = Cell::new(std::env::var_os("TITANIA_KEEP").is_some());
-        Self { guest, listener, broker, registry, folder, is_kept, _namespace: namespace }
+        let guest = Guest::new(arch, folder.path());
+        Self { guest, listener, broker, registry, folder, _namespace: namespace }
     }
 
     /// The board.
@@ -91,12 +88,12 @@ impl Rig {
 
     /// Where all its files are.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.folder.path()
     }
 
     /// Its files stay when it is dropped.
     pub fn keep(&self) {
-        self.is_kept.set(true);
+        self.folder.keep();
     }
 
     /// A topic below the board's own prefix.
@@ -139,7 +136,7 @@ impl Rig {
             let mut image = Image::version(version).platform(one.platform());
             image = image.passwd(APP, 10_000, 10_001).user(APP).dialect(Dialect::Oci);
             match one == arch {
-                true => image.program(&binaries::test_app_for(arch.target())),
+                true => with_program(image, arch),
                 false => image.entrypoint(&["/etc/passwd"]),
             }
         };
@@ -220,26 +217,14 @@ impl Rig {
     }
 }
 
-impl Drop for Rig {
-    fn drop(&mut self) {
-        self.guest.machine().pull_plug();
-        self.guest.ssh().close();
-        match self.is_kept.get() {
-            true => eprintln!("kept: {}", self.folder.display()),
-            false => {
-                let _ = std::fs::remove_dir_all(&self.folder);
-            }
-        }
+/// The program for a board, and what it needs there.
+fn with_program(image: Image, arch: Arch) -> Image {
+    let mut image = image.program(&binaries::test_app_for(arch.target()));
+    for (there, here) in binaries::c_library_for(arch.target()) {
+        let bytes = std::fs::read(&here).unwrap_or_else(|error| panic!("{here:?}: {error}"));
+        image = image.file_owned(&there, 0o755, (0, 0), &bytes);
     }
-}
-
-fn new_folder() -> PathBuf {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let base = std::env::var_os("TITANIA_TEST_DIR").map_or("/var/tmp".into(), PathBuf::from);
-    let folder = base.join(format!("titania-virtual-{}-{number}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
-    folder
+    image
 }
 
 fn port_of(host: &str) -> &str {
