@@ -25,6 +25,8 @@ pub enum Nature {
     Unhealthy,
     Crashes,
     KillsBoard,
+    /// Its image is made for another board, and says so.
+    NotRunnable,
 }
 
 /// What a search may meet.
@@ -196,10 +198,10 @@ impl State {
 
     /// How a generation does now.
     pub fn nature(&self, g: Generation) -> Nature {
-        if self.sick {
-            Nature::Unhealthy
-        } else {
-            self.bounds.natures[usize::from(self.is_second(g))]
+        match self.bounds.natures[usize::from(self.is_second(g))] {
+            Nature::NotRunnable => Nature::NotRunnable,
+            _ if self.sick => Nature::Unhealthy,
+            nature => nature,
         }
     }
 

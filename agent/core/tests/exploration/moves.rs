@@ -94,7 +94,9 @@ fn time(s: &mut State, decision: &Decision) {
         Nature::Unhealthy => s.w.health = Health::Unhealthy,
         // Its policy, on Podman the agent, starts it again and again.
         Nature::Crashes | Nature::KillsBoard if is_current => s.w.health = Health::Unhealthy,
-        Nature::Crashes => s.end(g, Exit::Own(reason(Code::Exited, Class::Release))),
+        Nature::Crashes | Nature::NotRunnable => {
+            s.end(g, Exit::Own(reason(Code::Exited, Class::Release)))
+        }
         Nature::KillsBoard => s.reboot(),
     }
     s.w.evidence.settled |=

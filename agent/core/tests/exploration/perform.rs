@@ -27,6 +27,9 @@ impl State {
             Step::Mark(g, mark) => self.mark(*g, mark),
             Step::Reserve(file) => self.reserve(file),
             Step::Fetch(g, s) => self.fetch(*g, s, step),
+            Step::Inspect(g, _) if self.nature(*g) == Nature::NotRunnable => {
+                self.fail(step, *g, Class::Release);
+            }
             Step::Inspect(g, s) => {
                 let is = |s: &Spec| s.release.config == Some(config(true));
                 let other = s.hash == definition(true);

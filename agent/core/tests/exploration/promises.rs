@@ -8,7 +8,7 @@ use titania_core::record::Intent;
 use titania_core::step::{Change, Step};
 use titania_core::world::Health;
 
-use crate::model::{State, config, definition};
+use crate::model::{Nature, State, config, definition};
 
 /// Starts in one probation (§3.5).
 const STARTS_MAX: u8 = 3;
@@ -129,6 +129,8 @@ impl State {
             (fork.is_some_and(Fork::is_complete), fork.is_some_and(|f| f.owned));
         self.promise(complete, "P2: started on an unfinished fork");
         self.promise(owned, "P6: started before its volumes were owned");
+        let runs_here = self.nature(g) != Nature::NotRunnable;
+        self.promise(runs_here, "P5: started what can't run here");
         let content = self.content(g);
         self.promise(!content.torn, "P2: started on a torn copy");
         let ran = |f: &Fork| {
@@ -151,6 +153,8 @@ impl State {
             }
             (None, current) => {
                 self.promise(current == Some(g), "P1: started what nobody wants");
+                let is_due = self.w.dependency.is_none();
+                self.promise(is_due, "P3: started before what it is after");
             }
             _ => {}
         }
