@@ -37,7 +37,7 @@ mod tree;
 pub mod vm;
 mod wait;
 
-pub use agent::{Agent, Said};
+pub use agent::{Agent, OTHER_USER, Said};
 pub use app::App;
 pub use binaries::use_release;
 pub use board::{Board, Settings};

@@ -25,6 +25,8 @@ pub enum Nature {
     Unhealthy,
     Crashes,
     KillsBoard,
+    /// Its image is made for another board, and says so.
+    NotRunnable,
 }
 
 /// What a search may meet.
@@ -78,7 +80,7 @@ pub struct State {
     pub stranger: bool,
     /// The second release was condemned under a definition, and nobody asked to retry it.
     pub condemned: [bool; 2],
-    /// Something happened that can't be told from the release's fault.
+    /// Something happened that looks as the release's own fault does.
     pub doubt: bool,
     /// What both releases need is broken: neither is healthy.
     pub sick: bool,
@@ -196,10 +198,10 @@ impl State {
 
     /// How a generation does now.
     pub fn nature(&self, g: Generation) -> Nature {
-        if self.sick {
-            Nature::Unhealthy
-        } else {
-            self.bounds.natures[usize::from(self.is_second(g))]
+        match self.bounds.natures[usize::from(self.is_second(g))] {
+            Nature::NotRunnable => Nature::NotRunnable,
+            _ if self.sick => Nature::Unhealthy,
+            nature => nature,
         }
     }
 
@@ -313,7 +315,6 @@ impl State {
     pub fn reboot(&mut self) {
         self.w.boot.0.push('+');
         self.late = None;
-        self.doubt = true;
         for g in self.up() {
             self.end(g, Exit::Ambiguous(Code::BoardRestarted));
         }

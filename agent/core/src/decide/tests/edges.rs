@@ -191,6 +191,29 @@ fn p1_a_first_install_that_can_not_start_gives_way_to_a_corrected_one() {
 }
 
 #[test]
+fn p2_what_a_new_one_wrote_too_early_is_copied_anew() {
+    let early = with(forked(), |w| w.containers[1] = container(NEW, ContainerState::Running));
+    let first = with(early.clone(), |w| {
+        w.record.current = None;
+        w.containers.remove(0);
+        w.forks.remove(0);
+    });
+    check(&[
+        ("beside an old one", early.clone(), "Unfinish"),
+        ("without an old one", first, "Unfinish"),
+        ("then it is stopped", with(early.clone(), |w| w.forks[1].unfinished = true), "Stop"),
+        (
+            "then removed",
+            with(early, |w| {
+                w.forks[1].unfinished = true;
+                w.containers[1] = container(NEW, ContainerState::Exited);
+            }),
+            "Remove",
+        ),
+    ]);
+}
+
+#[test]
 fn p3_no_step_of_a_second_start_may_keep_the_app_down() {
     let again = |step| {
         with(probation(), |w| {
