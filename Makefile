@@ -7,7 +7,7 @@ CARGO ?= cargo
 E2E_THREADS ?= 3
 
 .NOTPARALLEL:
-.PHONY: help setup build demo bench test check unit e2e
+.PHONY: help setup build demo bench test check unit e2e deep mutations
 
 help:
 	@echo 'make demo    an app is installed, updated, and a bad release undone, before your eyes'
@@ -15,6 +15,8 @@ help:
 	@echo 'make build   agentd and agentctl for this machine, in target/release'
 	@echo 'make bench   the budgets, measured; more with BENCH="--long --rounds 30"'
 	@echo 'parts of test: make check, make unit, make e2e'
+	@echo 'make deep    the search of all worlds that three faults lead to'
+	@echo 'make mutations [only=WORD]   takes each guard out of decide, and looks whether a test misses it'
 
 setup:
 	@packaging/ci/setup
@@ -42,3 +44,11 @@ unit:
 
 e2e: setup
 	$(CARGO) test -p titania-tests --test e2e -- --test-threads=$(E2E_THREADS)
+
+# Not part of test: the search with three faults takes gigabytes, and a quarter of an hour on a quick core.
+deep:
+	$(CARGO) test -p titania-core --test exploration -- --ignored --nocapture deep
+
+# The table of docs/mutations.md; as long.
+mutations:
+	$(CARGO) test -p titania-core --test mutations -- '$(only)'
