@@ -15,7 +15,7 @@ SEED ?= 1
 export CROSS_CONFIG := $(CURDIR)/cross.toml
 
 .NOTPARALLEL:
-.PHONY: help setup build demo bench test check unit e2e deb packages cross-check board board-quick board-torture board-made
+.PHONY: help setup build demo bench test check unit e2e deb packages cross-check board board-quick board-torture board-made deep mutations
 
 help:
 	@echo 'make demo    an app is installed, updated, and a bad release undone, before your eyes'
@@ -29,6 +29,8 @@ help:
 	@echo 'make board-torture  power cuts in updates, COUNT=$(COUNT) of them, by SEED=$(SEED)'
 	@echo 'make board-quick    install, update, one power cut: a few minutes'
 	@echo 'parts of test: make check, make unit, make e2e'
+	@echo 'make deep    the search of all worlds that three faults lead to'
+	@echo 'make mutations [only=WORD]   takes each guard out of decide, and looks whether a test misses it'
 
 setup:
 	@packaging/ci/setup
@@ -82,3 +84,11 @@ board-quick: board-made
 
 board-torture: board-made
 	@$(CARGO) run -p titania-tests --bin board -- torture --arch $(ARCH) --count $(COUNT) --seed $(SEED)
+
+# Not part of test: the search with three faults takes gigabytes, and a quarter of an hour on a quick core.
+deep:
+	$(CARGO) test -p titania-core --test exploration -- --ignored --nocapture deep
+
+# The table of docs/mutations.md; as long.
+mutations:
+	$(CARGO) test -p titania-core --test mutations -- '$(only)'

@@ -135,6 +135,11 @@ fn make(second: bool, other: bool, whole: bool, rollback: bool) -> Spec {
     }
 }
 
+/// Whether a process runs, whatever the engine says.
+pub fn has_process(c: &Container) -> bool {
+    c.alive && c.state == ContainerState::Running
+}
+
 pub fn reason(code: Code, class: Class) -> Reason {
     Reason::new(code, class, "", "", Timestamp(0))
 }
@@ -215,11 +220,11 @@ impl State {
     }
 
     pub fn runs(&self, g: Generation) -> bool {
-        self.w.container(g).is_some_and(Container::is_up)
+        self.w.container(g).is_some_and(has_process)
     }
 
     pub fn up(&self) -> Vec<Generation> {
-        self.w.containers.iter().filter(|c| c.is_up()).map(|c| c.generation).collect()
+        self.w.containers.iter().filter(|c| has_process(c)).map(|c| c.generation).collect()
     }
 
     pub fn container(&mut self, g: Generation) -> Option<&mut Container> {

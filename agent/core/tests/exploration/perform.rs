@@ -59,7 +59,8 @@ impl State {
             Step::Start(g) => {
                 self.check_start(*g);
                 self.sent(*g);
-                if !self.runs(*g) {
+                // What the engine calls running it starts no second time.
+                if self.w.container(*g).is_some_and(|c| c.state != ContainerState::Running) {
                     self.begins(*g);
                     self.run(*g);
                 }
@@ -162,6 +163,9 @@ impl State {
                 );
                 let went_on = !self.bounds.rollback
                     && self.w.container(g).is_some_and(|c| c.started_at.is_some());
+                let is_boot = !self.w.boot.0.is_empty();
+                let is_told = reason.code != Code::ExitUnseen || !is_boot;
+                self.promise(word.is_some() || is_told, "P4: a restart of the board was not told");
                 self.promise(word.is_some() || !went_on, "P2: went back though rollback is false");
                 if is_quarantined && self.is_second(g) {
                     let other = self.w.spec(g).is_some_and(|s| s.hash == definition(true));

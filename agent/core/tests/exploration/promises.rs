@@ -83,10 +83,21 @@ impl State {
         self.promise(inspected == intent, "P5: cut over before its image was looked into");
     }
 
+    /// The copy holds what the old one wrote last.
+    fn check_copy(&mut self) {
+        let intent = self.w.record.intent.as_ref().filter(|i| !i.old_state);
+        let (Some(g), Some(old)) = (intent.map(|i| i.generation), self.current()) else { return };
+        let is_latest = self.content(g).base == Some((old, self.content(old).writes));
+        self.promise(is_latest, "P2: a start written down for a copy that is not the latest state");
+    }
+
     pub fn check_write(&mut self, change: &Change, mark: Option<&Mark>) {
         match change {
             Change::Begin(i) => self.check_begin(i),
-            Change::Boots { boots: 1, .. } => self.check_cut(),
+            Change::Boots { boots: 1, .. } => {
+                self.check_cut();
+                self.check_copy();
+            }
             Change::Verdict(_) => {
                 self.promise(
                     matches!(mark, Some(Mark::Failed { .. })),

@@ -71,6 +71,7 @@ fn p1_a_release_that_is_lost_holds_up_no_update() {
     let newer = Candidate::Known(spec(b"newer"));
     check(&[
         ("the candidate is taken", lost.clone(), "write Begin"),
+        ("an update goes on", with(ready(), |w| without_old(w, Some(false))), "Fork"),
         (
             "also one that waited for the old one to settle",
             with(lost.clone(), |w| w.record.tries = Some(tried.clone())),
