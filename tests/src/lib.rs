@@ -34,6 +34,7 @@ mod registry;
 mod sweep;
 mod toml_text;
 mod tree;
+pub mod vm;
 mod wait;
 
 pub use agent::{Agent, OTHER_USER, Said};
@@ -53,7 +54,7 @@ pub use process::{Process, run};
 pub use registry::{Entry, LOGIN, Pushed, Registry};
 pub use toml_text::Document;
 pub use tree::Tree;
-pub use wait::{Seen, wait_until};
+pub use wait::{Seen, wait_between, wait_until};
 
 use std::time::Duration;
 

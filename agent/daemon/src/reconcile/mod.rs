@@ -22,6 +22,7 @@ mod fault;
 mod gates;
 mod hearing;
 mod inside;
+mod kept;
 mod limits;
 mod news;
 mod observe;

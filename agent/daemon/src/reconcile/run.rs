@@ -21,7 +21,7 @@ use super::outlet::{self, Outlet};
 use super::polls::Polls;
 use super::probes::Probes;
 use super::setup::{Ended, Setup};
-use super::{apps, confined, contact, polls, publish, requests, wiring};
+use super::{apps, confined, contact, kept, polls, publish, requests, wiring};
 use crate::board::files::{self, InForce};
 use crate::board::service::{self, Asked, Signals, Watchdog};
 use crate::board::userland::Userland;
@@ -106,7 +106,14 @@ pub async fn run(setup: Setup<'_>) -> io::Result<Ended> {
     }
     tasks.abort_all();
     let broker = agent.outlet.set_mqtt(Mqtt::disabled());
+    let (delivery, has_broker) = (broker.delivery(), !broker.is_disabled());
     broker.close().await;
+    if has_broker {
+        let delivery = *delivery.borrow();
+        if let Err(error) = kept::forget(&agent.store, delivery).await {
+            log::info!("some events are told again: {error}");
+        }
+    }
     Ok(ended)
 }
 
