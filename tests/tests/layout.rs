@@ -62,7 +62,8 @@ fn top() -> PathBuf {
 
 fn sources() -> Vec<Source> {
     let mut found = Vec::new();
-    let mut left: Vec<PathBuf> = ["agent", "tests", "bench", "fuzz"].map(PathBuf::from).to_vec();
+    let mut left: Vec<PathBuf> =
+        ["agent", "tests", "bench", "fuzz", "packaging"].map(PathBuf::from).to_vec();
     while let Some(path) = left.pop() {
         let place = top().join(&path);
         if place.is_dir() {

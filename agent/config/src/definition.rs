@@ -71,6 +71,16 @@ const LIMITS_KEYS: [&str; 2] = ["memory", "cpus"];
 /// Docker refuses a lower memory limit (20.10 and newer).
 const MEMORY_BYTES_MIN: u64 = 6 << 20;
 
+/// See [`crate::definition_keys`].
+pub fn keys() -> Vec<(&'static str, &'static str)> {
+    let within = |(table, keys): &(&'static str, &'static [&'static str])| {
+        keys.iter().map(|key| (*table, *key)).collect::<Vec<_>>()
+    };
+    let top = KEYS.iter().map(|key| ("", *key));
+    let data = volumes::DATA_KEYS.iter().map(|key| ("volumes.data", *key));
+    top.chain(TABLES.iter().flat_map(within)).chain(data).collect()
+}
+
 /// Where a key that is not known in one table belongs.
 fn stray(key: &str, here: &str) -> Option<String> {
     if !here.is_empty() && KEYS.contains(&key) {

@@ -33,6 +33,16 @@ pub const FILE_BYTES_MAX: usize = 256 * 1024;
 /// Most faults told of one file: a person mends the first ones and asks again.
 pub const FAULTS_MAX: usize = 50;
 
+/// Every key of a definition, with the table it stands in (`""`: above all tables). For those who write about it.
+pub fn definition_keys() -> Vec<(&'static str, &'static str)> {
+    definition::keys()
+}
+
+/// The same of the settings.
+pub fn settings_keys() -> Vec<(&'static str, &'static str)> {
+    settings::keys()
+}
+
 /// The text of a file, or the place where it is none (too long, no UTF-8).
 ///
 /// # Errors

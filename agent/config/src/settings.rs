@@ -6,7 +6,7 @@ mod registry;
 
 use titania_core::time::Millis;
 
-pub use read::settings;
+pub use read::{keys, settings};
 
 /// Engine sockets that are tried in this order where none is set: Docker's, then Podman's.
 pub const DEFAULT_ENGINE_SOCKETS: [&str; 2] = ["/run/docker.sock", "/run/podman/podman.sock"];

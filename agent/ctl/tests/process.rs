@@ -47,12 +47,25 @@ struct Said {
     err: String,
 }
 
+/// The program; where it is another kind of board's (`cross test`), by what cargo runs tests with.
+fn agentctl() -> Command {
+    let target = match std::env::consts::ARCH {
+        "arm" => "ARMV7_UNKNOWN_LINUX_GNUEABIHF",
+        "aarch64" => "AARCH64_UNKNOWN_LINUX_GNU",
+        _ => "X86_64_UNKNOWN_LINUX_GNU",
+    };
+    let program = env!("CARGO_BIN_EXE_agentctl");
+    let Ok(runner) = std::env::var(format!("CARGO_TARGET_{target}_RUNNER")) else {
+        return Command::new(program);
+    };
+    let mut words = runner.split_whitespace();
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).arg(program);
+    command
+}
+
 fn run(arguments: &[&str]) -> Said {
-    let output = Command::new(env!("CARGO_BIN_EXE_agentctl"))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let output = agentctl().args(arguments).stdin(Stdio::null()).output().unwrap();
     Said {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).unwrap(),

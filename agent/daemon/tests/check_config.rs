@@ -24,7 +24,7 @@ impl Etc {
 
     /// Exit code, stdout, stderr; this folder's path as `ETC`.
     fn check(&self) -> (Option<i32>, String, String) {
-        let made = Command::new(env!("CARGO_BIN_EXE_agentd"))
+        let made = agentd()
             .arg("--config")
             .arg(self.0.join("agent.toml"))
             .arg("--check-config")
@@ -41,6 +41,23 @@ impl Drop for Etc {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// The program; where it is another kind of board's (`cross test`), by what cargo runs tests with.
+fn agentd() -> Command {
+    let target = match std::env::consts::ARCH {
+        "arm" => "ARMV7_UNKNOWN_LINUX_GNUEABIHF",
+        "aarch64" => "AARCH64_UNKNOWN_LINUX_GNU",
+        _ => "X86_64_UNKNOWN_LINUX_GNU",
+    };
+    let program = env!("CARGO_BIN_EXE_agentd");
+    let Ok(runner) = std::env::var(format!("CARGO_TARGET_{target}_RUNNER")) else {
+        return Command::new(program);
+    };
+    let mut words = runner.split_whitespace();
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).arg(program);
+    command
 }
 
 #[test]
@@ -68,9 +85,9 @@ fn a_fault_ends_with_2_and_says_where_and_what_to_write() {
 
 #[test]
 fn wrong_use_ends_with_2() {
-    let made = Command::new(env!("CARGO_BIN_EXE_agentd")).arg("--nonsense").output().unwrap();
+    let made = agentd().arg("--nonsense").output().unwrap();
     assert_eq!(made.status.code(), Some(2));
-    let version = Command::new(env!("CARGO_BIN_EXE_agentd")).arg("--version").output().unwrap();
+    let version = agentd().arg("--version").output().unwrap();
     let told = format!("agentd {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(String::from_utf8(version.stdout).unwrap(), told);
 }

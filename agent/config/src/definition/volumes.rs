@@ -8,7 +8,7 @@ use crate::paths::{NAME_BYTES_MAX, absolute, is_inside, plain};
 use crate::table::{Field, Table};
 
 pub(super) const KEYS: [&str; 3] = ["state", "data", "scratch"];
-const DATA_KEYS: [&str; 5] = ["path", "source", "mounted", "read_only", "own"];
+pub(super) const DATA_KEYS: [&str; 5] = ["path", "source", "mounted", "read_only", "own"];
 
 const PATH_EXAMPLE: &str = "\"/wallet\"";
 const EXAMPLE: &str = "{ state = \"/wallet\" }";

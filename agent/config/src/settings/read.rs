@@ -37,6 +37,14 @@ const KEEP_MAX: i64 = 1000;
 /// Longest prefix of topics, in bytes: leaves room for the rest of a topic on small brokers.
 const PREFIX_BYTES_MAX: usize = 200;
 
+/// See [`crate::settings_keys`].
+pub fn keys() -> Vec<(&'static str, &'static str)> {
+    let within = |(table, keys): &(&'static str, &'static [&'static str])| {
+        keys.iter().map(|key| (*table, *key)).collect::<Vec<_>>()
+    };
+    KEYS.iter().map(|key| ("", *key)).chain(TABLES.iter().flat_map(within)).collect()
+}
+
 fn keys_of(table: &str) -> &'static [&'static str] {
     TABLES.iter().find(|(name, _)| *name == table).map_or(&[], |(_, keys)| keys)
 }
