@@ -8,11 +8,14 @@ CARGO ?= cargo
 E2E_THREADS ?= 3
 # Debian's name of the architecture that `make deb` builds for: armhf, arm64 or amd64.
 ARCH ?= amd64
+# Power cuts, and what decides when they come.
+COUNT ?= 50
+SEED ?= 1
 # `cross` does not find a file of this name by itself.
 export CROSS_CONFIG := $(CURDIR)/cross.toml
 
 .NOTPARALLEL:
-.PHONY: help setup build demo bench test check unit e2e deb packages cross-check
+.PHONY: help setup build demo bench test check unit e2e deb packages lint-deb test-deb cross-check board board-quick board-torture board-made deep mutations
 
 help:
 	@echo 'make demo    an app is installed, updated, and a bad release undone, before your eyes'
@@ -20,9 +23,14 @@ help:
 	@echo 'make build   agentd and agentctl for this machine, in target/release'
 	@echo 'make bench   the budgets, measured; more with BENCH="--long --rounds 30"'
 	@echo 'make deb     the package for this kind of machine, in target/debian; another with ARCH=armhf or arm64'
-	@echo 'make packages     all three, looked at'
+	@echo 'make packages     all three, looked at by lintian, installed, upgraded, removed and purged'
 	@echo 'make cross-check  cross build and cross test for both kinds of ARM board'
+	@echo 'make board   a virtual board (ARCH=armhf or arm64 for another): every case of its life'
+	@echo 'make board-torture  power cuts in updates, COUNT=$(COUNT) of them, by SEED=$(SEED)'
+	@echo 'make board-quick    install, update, one power cut: a few minutes'
 	@echo 'parts of test: make check, make unit, make e2e'
+	@echo 'make deep    the search of all worlds that three faults lead to'
+	@echo 'make mutations [only=WORD]   takes each guard out of decide, and looks whether a test misses it'
 
 setup:
 	@packaging/ci/setup
@@ -58,6 +66,37 @@ packages:
 	@rm -f target/debian/titania-agent_*.deb
 	@set -e; for arch in armhf arm64 amd64; do packaging/deb/build $$arch; done
 	@packaging/cross/check target/debian/titania-agent_*.deb
+	@$(MAKE) --no-print-directory lint-deb test-deb
+
+# Both take packages as they are.
+lint-deb:
+	@packaging/deb/lint target/debian/titania-agent_*.deb
+
+test-deb:
+	@packaging/deb/test
 
 cross-check:
 	@packaging/cross/try
+
+# The board's image and the package that it installs, made when they are not up to date.
+board-made:
+	@packaging/ci/setup board
+	@tests/board/make-image $(ARCH)
+	@packaging/deb/build $(ARCH)
+
+board: board-made
+	@$(CARGO) run -p titania-tests --bin board -- cases --arch $(ARCH)
+
+board-quick: board-made
+	@$(CARGO) run -p titania-tests --bin board -- quick --arch $(ARCH)
+
+board-torture: board-made
+	@$(CARGO) run -p titania-tests --bin board -- torture --arch $(ARCH) --count $(COUNT) --seed $(SEED)
+
+# Not part of test: the search with three faults takes gigabytes, and a quarter of an hour on a quick core.
+deep:
+	$(CARGO) test -p titania-core --test exploration -- --ignored --nocapture deep
+
+# The table of docs/mutations.md; as long.
+mutations:
+	$(CARGO) test -p titania-core --test mutations -- '$(only)'

@@ -38,7 +38,11 @@ pub struct Agent {
     folder: PathBuf,
     settings: RefCell<Document>,
     process: RefCell<Option<Process>>,
+    rights: RefCell<Option<Vec<String>>>,
 }
+
+/// The user that [`Agent::unprivileged`] runs it under: none that Debian or the pool of apps gives.
+pub const OTHER_USER: u32 = 990;
 
 impl Agent {
     /// `settings` are written when it starts.
@@ -47,6 +51,7 @@ impl Agent {
             folder: folder.to_owned(),
             settings: RefCell::new(settings),
             process: RefCell::new(None),
+            rights: RefCell::new(None),
         };
         for place in [agent.definitions(), agent.state(), agent.volumes()] {
             std::fs::create_dir_all(place).expect("a folder for the agent");
@@ -101,7 +106,16 @@ impl Agent {
     /// # Panics
     /// When it ends instead: with its log.
     pub fn start(&self) {
-        self.launch();
+        self.write();
+        self.start_as_written();
+    }
+
+    /// The same with the settings file as it is.
+    ///
+    /// # Panics
+    /// When it ends instead: with its log.
+    pub fn start_as_written(&self) {
+        self.run();
         wait_until(TURN_TIME, "the agent to answer", || {
             let mut process = self.process.borrow_mut();
             if let Some(status) = process.as_mut().and_then(Process::ended) {
@@ -116,9 +130,26 @@ impl Agent {
         });
     }
 
+    /// From the next start on it runs as [`OTHER_USER`] with these rights (`chown`) and no other.
+    pub fn unprivileged(&self, rights: &[&str]) {
+        *self.rights.borrow_mut() = Some(rights.iter().map(|right| (*right).to_owned()).collect());
+    }
+
+    /// The same with the rights that its packaged unit gives it.
+    pub fn as_its_unit_runs_it(&self) {
+        let rights = unit_values("CapabilityBoundingSet=");
+        let words: Vec<String> =
+            rights.iter().map(|right| right.trim_start_matches("CAP_").to_lowercase()).collect();
+        self.unprivileged(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+
     /// Writes the settings and starts it, without waiting for an answer.
     pub fn launch(&self) {
         self.write();
+        self.run();
+    }
+
+    fn run(&self) {
         let config = self.config().to_string_lossy().into_owned();
         let arguments = ["--config".to_owned(), config];
         let log = self.folder.join("agentd.log");
@@ -127,7 +158,8 @@ impl Agent {
         words.extend(unit_environment());
         words.push(binaries::agentd().to_string_lossy().into_owned());
         words.extend(arguments);
-        let process = Process::start(Path::new("env"), &words, &log, &log);
+        let user = self.rights.borrow().as_deref().map(user_arguments).unwrap_or_default();
+        let process = Process::start_as(&user, Path::new("env"), &words, &log, &log);
         *self.process.borrow_mut() = Some(process);
     }
 
@@ -260,9 +292,23 @@ impl Agent {
 
 /// What `Environment=` of the packaged unit sets, as `name=value`.
 fn unit_environment() -> Vec<String> {
+    unit_values("Environment=")
+}
+
+fn unit_values(key: &str) -> Vec<String> {
     let unit = include_str!("../../packaging/systemd/titania-agent.service");
-    let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    let lines = unit.lines().filter_map(|line| line.strip_prefix(key));
     lines.flat_map(str::split_whitespace).map(str::to_owned).collect()
+}
+
+/// Arguments of setpriv(1): as systemd does it for `User=`, `AmbientCapabilities=`, `NoNewPrivileges=`.
+fn user_arguments(rights: &[String]) -> Vec<String> {
+    let list = rights.iter().fold("-all".to_owned(), |list, right| format!("{list},+{right}"));
+    let user = OTHER_USER.to_string();
+    let words = ["--reuid", &user, "--regid", &user, "--clear-groups", "--no-new-privs"];
+    let sets = ["--inh-caps", "--ambient-caps", "--bounding-set"];
+    let sets = sets.iter().flat_map(|set| [(*set).to_owned(), list.clone()]);
+    words.iter().map(|word| (*word).to_owned()).chain(sets).collect()
 }
 
 fn said(command: &mut Command) -> Said {

@@ -1,11 +1,14 @@
 //! Where the product's binaries and the images' program are; built when they are not up to date.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// What the program in the images is built for: the machine that runs the tests.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// 32-bit ARM.
+const ARMHF: &str = "armv7-unknown-linux-gnueabihf";
 
 /// The daemon.
 pub fn agentd() -> PathBuf {
@@ -42,31 +45,70 @@ fn product_of(profile: &str, flags: &[&str]) -> &'static PathBuf {
     })
 }
 
-/// The program in the images: static, so that an image is one file.
+/// The program in the images, for the machine that runs the tests.
 pub fn test_app() -> PathBuf {
-    static FILE: OnceLock<PathBuf> = OnceLock::new();
-    FILE.get_or_init(|| match std::env::var_os("TITANIA_TEST_APP") {
-        Some(file) => PathBuf::from(file),
-        None => {
-            // A folder of its own: its flags would make cargo build the rest again and again.
-            let folder = target().join("static");
-            let flags = format!("target.{TARGET}.rustflags=[\"-Ctarget-feature=+crt-static\"]");
-            let place = folder.to_string_lossy();
-            build(&[
-                "--release",
-                "-p",
-                "titania-test-app",
-                "--target",
-                TARGET,
-                "--target-dir",
-                &place,
-                "--config",
-                &flags,
-            ]);
-            folder.join(TARGET).join("release/test-app")
-        }
-    })
-    .clone()
+    test_app_for(TARGET)
+}
+
+/// The program in the images, for another machine too: static, so that an image is one file.
+pub fn test_app_for(target: &str) -> PathBuf {
+    static FILES: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = files.entry(target.to_owned()).or_insert_with(|| build_test_app(target));
+    found.clone()
+}
+
+fn build_test_app(wanted: &str) -> PathBuf {
+    if wanted != TARGET {
+        return cross_built(wanted);
+    }
+    if let Some(file) = std::env::var_os("TITANIA_TEST_APP") {
+        return PathBuf::from(file);
+    }
+    // A folder of its own: its flags would make cargo build the rest again and again.
+    let folder = target().join("static");
+    let flags = format!("target.{TARGET}.rustflags=[\"-Ctarget-feature=+crt-static\"]");
+    let place = folder.to_string_lossy();
+    build(&[
+        "--release",
+        "-p",
+        "titania-test-app",
+        "--target",
+        TARGET,
+        "--target-dir",
+        &place,
+        "--config",
+        &flags,
+    ]);
+    folder.join(TARGET).join("release/test-app")
+}
+
+/// As the product itself is built for other boards, so it wants their C library beside it: see
+/// [`c_library_for`].
+fn cross_built(wanted: &str) -> PathBuf {
+    let arch = match wanted {
+        ARMHF => "armhf",
+        _ => "arm64",
+    };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/cross/build");
+    let done = Command::new(script)
+        .args([arch, "titania-test-app"])
+        .output()
+        .expect("packaging/cross/build can be started");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "packaging/cross/build {arch} titania-test-app:\n{said}");
+    PathBuf::from(String::from_utf8_lossy(&done.stdout).trim())
+}
+
+/// Files that a program for `target` needs in its image: (path there, path here).
+pub fn c_library_for(target: &str) -> Vec<(String, PathBuf)> {
+    let (folder, loader) = match target {
+        TARGET => return Vec::new(),
+        ARMHF => ("/usr/arm-linux-gnueabihf/lib", "ld-linux-armhf.so.3"),
+        _ => ("/usr/aarch64-linux-gnu/lib", "ld-linux-aarch64.so.1"),
+    };
+    let names = [loader, "libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1"];
+    names.iter().map(|name| (format!("/lib/{name}"), Path::new(folder).join(name))).collect()
 }
 
 /// Builds all of it now, so that no case waits for it under a deadline.

@@ -5,6 +5,7 @@
 use crate::{binaries, gzip};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use std::path::Path;
 
 /// How a layer travels; its content, and so the release, stays the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,6 +180,15 @@ impl Image {
     #[must_use]
     pub fn platform(mut self, platform: &str) -> Self {
         platform.clone_into(&mut self.platform);
+        self
+    }
+
+    /// Another program in place of the one for this machine.
+    #[must_use]
+    pub fn program(mut self, program: &Path) -> Self {
+        let bytes = std::fs::read(program).unwrap_or_else(|error| panic!("{program:?}: {error}"));
+        self.entries.retain(|entry| entry.path != "test-app");
+        self.add("/test-app", 0o755, (0, 0), Some(bytes));
         self
     }
 

@@ -34,9 +34,10 @@ mod registry;
 mod sweep;
 mod toml_text;
 mod tree;
+pub mod vm;
 mod wait;
 
-pub use agent::{Agent, Said};
+pub use agent::{Agent, OTHER_USER, Said};
 pub use app::App;
 pub use binaries::use_release;
 pub use board::{Board, Settings};
@@ -53,7 +54,7 @@ pub use process::{Process, run};
 pub use registry::{Entry, LOGIN, Pushed, Registry};
 pub use toml_text::Document;
 pub use tree::Tree;
-pub use wait::{Seen, wait_until};
+pub use wait::{Seen, wait_between, wait_until};
 
 use std::time::Duration;
 

@@ -24,13 +24,29 @@ impl Process {
     /// # Panics
     /// When it can't be started.
     pub fn start(program: &Path, arguments: &[String], out: &Path, err: &Path) -> Self {
+        Self::start_as(&[], program, arguments, out, err)
+    }
+
+    /// The same under another user, as these arguments of setpriv(1) say.
+    ///
+    /// # Panics
+    /// When it can't be started.
+    pub fn start_as(
+        user: &[String],
+        program: &Path,
+        arguments: &[String],
+        out: &Path,
+        err: &Path,
+    ) -> Self {
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let file = |path: &Path| {
             let opened = OpenOptions::new().create(true).append(true).open(path);
             opened.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         };
         let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "--"])
+            .args(["--pdeathsig", "KILL"])
+            .args(user)
+            .arg("--")
             .arg(program)
             .args(arguments)
             .stdin(Stdio::null())

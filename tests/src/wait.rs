@@ -44,7 +44,21 @@ impl<T, E: Display> Seen for Result<T, E> {
 /// # Panics
 /// When `limit` has passed: with `what` was waited for and what was seen last.
 #[track_caller]
-pub fn wait_until<S: Seen>(limit: Duration, what: &str, mut look: impl FnMut() -> S) -> S::Fact {
+pub fn wait_until<S: Seen>(limit: Duration, what: &str, look: impl FnMut() -> S) -> S::Fact {
+    wait_between(limit, BETWEEN_LOOKS, what, look)
+}
+
+/// As [`wait_until`], with another time between two looks, for those that cost something.
+///
+/// # Panics
+/// As [`wait_until`].
+#[track_caller]
+pub fn wait_between<S: Seen>(
+    limit: Duration,
+    pause: Duration,
+    what: &str,
+    mut look: impl FnMut() -> S,
+) -> S::Fact {
     let begun = Instant::now();
     let (_kept, never) = mpsc::channel::<()>();
     loop {
@@ -54,7 +68,7 @@ pub fn wait_until<S: Seen>(limit: Duration, what: &str, mut look: impl FnMut() -
                 panic!("waited {limit:?} for {what}; seen last: {last}")
             }
             Err(_) => {
-                let _ = never.recv_timeout(BETWEEN_LOOKS);
+                let _ = never.recv_timeout(pause);
             }
         }
     }

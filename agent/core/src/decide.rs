@@ -24,7 +24,7 @@ mod tests;
 
 use rules::{
     agents_hold, attempt, attempt_down, bring_up, clear, is_gone_here, is_lost, is_of_parent,
-    is_stopped_by_us, unstart, unwanted,
+    is_stopped_by_us, unstart, unwanted, unwritable,
 };
 
 /// Returns the single next step for one app, or why there is none.
@@ -37,7 +37,7 @@ pub fn decide(w: &World) -> Decision {
     }
     match &w.record.intent {
         None => rest(w),
-        Some(i) => match i.verdict.as_ref().or(w.evidence.unwritable.as_ref()) {
+        Some(i) => match i.verdict.as_ref().or(unwritable(w)) {
             Some(verdict) => back(w, i, verdict),
             None if i.boots() == 0 => prepare(w, i), // the old one is wanted
             None => judge(w, i),                     // the new one is wanted
@@ -170,8 +170,6 @@ fn make_ready(w: &World, i: &Intent) -> Option<Decision> {
             return Some(Do(Step::Prune(prunable))); // room for this one
         }
         Step::Reserve(Box::new(file()))
-    } else if container.is_none() && !i.old_state && w.fork(new).is_some_and(|f| f.is_complete()) {
-        Step::Unfinish(new) // a container that went unseen may have written into the copy
     } else if container.is_none() && !w.images.contains(&new) {
         Step::Fetch(new, i.spec.clone())
     } else {

@@ -62,6 +62,32 @@ pub enum EventType {
     StopStuck,
 }
 
+/// Events given up in a row, and not told of yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// How many.
+    pub count: u64,
+    /// Number of the first of them.
+    pub first: u64,
+    /// Number of the last of them.
+    pub last: u64,
+    /// When the last of them happened.
+    pub at: Timestamp,
+    /// Could the clock be trusted then?
+    pub clock_synced: bool,
+}
+
+/// How far events have got on their way to the broker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// The one that was sent and is not acknowledged.
+    pub in_flight: Option<u64>,
+    /// No event below this number is kept, but the one in flight.
+    pub kept_from: u64,
+    /// What was given up below it.
+    pub dropped: Option<Dropped>,
+}
+
 /// One event. `(board, seq)` is unique.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {

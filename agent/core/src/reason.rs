@@ -67,6 +67,9 @@ pub enum Code {
     UserChanged,
     BrokerUnreachable,
     BrokerDenied,
+    NotWritable,
+    UnitStale,
+    LimitsMissing,
 }
 
 /// What went wrong, for a person and for a script.

@@ -57,7 +57,9 @@ fn rebuilt(w: &World) -> Rebuilt {
         let mut armed: Vec<_> =
             w.containers.iter().filter(|c| c.armed).map(|c| c.generation).collect();
         armed.sort_unstable();
-        armed.into_iter().find_map(|g| w.fork(g).and_then(committed))
+        // What ran on an unfinished fork is to be made anew. A folder that is missing may come back.
+        let mut forks = armed.into_iter().filter_map(|g| w.fork(g)).filter(|f| !f.unfinished);
+        forks.find_map(committed)
     };
     let newest = || {
         let whole = w.forks.iter().filter(|f| f.is_complete() && f.failed().is_none());

@@ -93,6 +93,15 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look for what keeps the agent from its work, whether it runs or not, and say what to do about it
+    Doctor {
+        /// The settings, /etc/titania-agent/agent.toml where none is named; agent.d lies beside them
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The whole document
+        #[arg(long)]
+        json: bool,
+    },
     /// Check the settings and all definitions, without the agent
     Check {
         /// The settings, /etc/titania-agent/agent.toml where none is named; agent.d lies beside them

@@ -24,8 +24,18 @@ const FILES_MAX: usize = 256;
 /// Bits of a mode that let everybody in.
 const OTHERS: u32 = 0o007;
 
-/// Runs the command.
-pub(crate) fn run(config: Option<&Path>) -> Exit {
+/// What settings and definitions say.
+pub(crate) struct Files {
+    /// Settings; null when they are at fault.
+    pub(crate) settings: Option<Settings>,
+    /// So many definitions are right.
+    pub(crate) good: usize,
+    /// All faults.
+    pub(crate) faults: Vec<ConfigError>,
+}
+
+/// Reads all files.
+pub(crate) fn files(config: Option<&Path>) -> Files {
     let mut faults = Vec::new();
     let settings = read_settings(config, &mut faults);
     let file = config.unwrap_or(Path::new(CONFIG));
@@ -35,14 +45,25 @@ pub(crate) fn run(config: Option<&Path>) -> Exit {
         None => beside(file, "apps.d"),
     };
     let good = read_apps(&apps, &mut faults);
+    Files { settings, good, faults }
+}
+
+/// In words, where all is right.
+pub(crate) fn right(good: usize) -> String {
+    let noun = if good == 1 { "definition" } else { "definitions" };
+    format!("the settings and {good} {noun} are right")
+}
+
+/// Runs the command.
+pub(crate) fn run(config: Option<&Path>) -> Exit {
+    let Files { good, faults, .. } = files(config);
     for fault in &faults {
         // The one line break is between a fault and its fix.
         let lines: Vec<String> = titania_config::shown(fault).lines().map(clean).collect();
         say(&(lines.join("\n") + "\n"));
     }
     if faults.is_empty() {
-        let noun = if good == 1 { "definition" } else { "definitions" };
-        say(&format!("the settings and {good} {noun} are right\n"));
+        say(&(right(good) + "\n"));
         return Exit::Well;
     }
     Exit::Failed

@@ -30,14 +30,24 @@ pub(crate) fn run(
     Ok(Exit::Well)
 }
 
-fn name(release: Option<&Release>) -> String {
-    release.map_or_else(|| "-".into(), |release| short(&clean(&release.name()), RELEASE_MOST))
+/// From what to what. Two releases of one name, as a moving tag without versions has, are told by their digests.
+fn releases(from: Option<&Release>, to: Option<&Release>) -> String {
+    let is_told_apart = match (from, to) {
+        (Some(from), Some(to)) => from.config == to.config || from.name() != to.name(),
+        _ => true,
+    };
+    let name = |release: Option<&Release>| match release {
+        None => "-".into(),
+        Some(release) if is_told_apart => short(&clean(&release.name()), RELEASE_MOST),
+        Some(release) => clean(&release.digest().unwrap_or_else(|| release.name())),
+    };
+    format!("{} -> {}", name(from), name(to))
 }
 
 /// The whole output.
 fn render(history: &History, look: Look) -> String {
     let cells = |outcome: &Outcome| {
-        let releases = format!("{} -> {}", name(outcome.from.as_ref()), name(outcome.to.as_ref()));
+        let releases = releases(outcome.from.as_ref(), outcome.to.as_ref());
         [clean(&outcome.app), clean(&outcome.outcome), releases]
     };
     let rows: Vec<_> = history.outcomes.iter().map(cells).collect();

@@ -7,6 +7,7 @@
 mod arguments;
 mod check;
 mod client;
+mod doctor;
 mod history;
 mod show;
 mod status;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     let ended = match arguments.command {
         Command::Status { app, json } => status::run(&client, app.as_deref(), json),
         Command::History { app, limit, json } => history::run(&client, app.as_deref(), limit, json),
+        Command::Doctor { config, json } => Ok(doctor::run(&client, config.as_deref(), json)),
         Command::Check { config } => Ok(check::run(config.as_deref())),
         verb => verbs::run(&client, verb),
     };

@@ -59,7 +59,7 @@ impl Look {
     pub(crate) fn state(self, state: &str, text: &str) -> String {
         let code = match state {
             "ok" | "committed" => "32",
-            "degraded" | "blocked" | "unknown" | "rolled_back" | "refused" => "31",
+            "degraded" | "blocked" | "unknown" | "rolled_back" | "refused" | "fail" => "31",
             _ => "33",
         };
         if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_string() }

@@ -35,7 +35,10 @@ pub(crate) fn run(client: &Client, command: Command) -> Result<Exit, ClientError
         Command::Stop { app, wait } => (Verb::Stop, Some(app), plain, wait),
         Command::Start { app, wait } => (Verb::Start, Some(app), plain, wait),
         Command::Adopt { wait } => (Verb::Adopt, None, plain, wait),
-        Command::Status { .. } | Command::History { .. } | Command::Check { .. } => {
+        Command::Status { .. }
+        | Command::History { .. }
+        | Command::Doctor { .. }
+        | Command::Check { .. } => {
             return Ok(Exit::Well); // no verbs: `main` keeps them from here
         }
     };

@@ -21,6 +21,7 @@ pub(crate) struct Status {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Agent {
+    pub(crate) version: String,
     pub(crate) config_errors: Vec<ConfigError>,
 }
 
@@ -37,6 +38,8 @@ pub(crate) struct ConfigError {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Board {
+    pub(crate) id: String,
+    pub(crate) platform: String,
     pub(crate) engine: Engine,
     pub(crate) mqtt: Mqtt,
     pub(crate) disks: Vec<Disk>,
@@ -211,8 +214,13 @@ impl Release {
     /// What a person calls it: version, else tag, else the beginning of its digest.
     pub(crate) fn name(&self) -> String {
         let named = self.version.as_deref().or(self.tag.as_deref()).map(String::from);
-        let digest = || self.config.as_deref().map(short_digest);
-        named.filter(|name| !name.is_empty()).or_else(digest).unwrap_or_else(|| "?".into())
+        let named = named.filter(|name| !name.is_empty());
+        named.or_else(|| self.digest()).unwrap_or_else(|| "?".into())
+    }
+
+    /// The beginning of its digest, where that is known.
+    pub(crate) fn digest(&self) -> Option<String> {
+        self.config.as_deref().map(short_digest)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The command line of `agentd`: three flags, read by hand. A library for that would be a fortieth of the program.
+//! The command line of `agentd`: four flags, read by hand. A library for that would be a fortieth of the program.
 //!
 //! Promise: a mistake is told with what was meant to stand there.
 
@@ -17,6 +17,8 @@ pub enum Asked {
     Run(PathBuf),
     /// Check that file and the definitions.
     Check(PathBuf),
+    /// Print the unit's drop-in for that file and the definitions.
+    PrintUnit(PathBuf),
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -29,7 +31,7 @@ pub enum Asked {
 /// What is wrong, in words.
 pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String> {
     let mut words = words.into_iter();
-    let (mut config, mut is_check) = (None, false);
+    let (mut config, mut is_check, mut is_unit) = (None, false, false);
     while let Some(word) = words.next() {
         let shown = word.to_string_lossy().into_owned();
         let (flag, value) = match shown.split_once('=') {
@@ -43,13 +45,19 @@ pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String> 
                 config = Some(file.ok_or("--config wants a file behind it")?);
             }
             "--check-config" if value.is_none() => is_check = true,
+            "--print-unit" if value.is_none() => is_unit = true,
             "-h" | "--help" if value.is_none() => return Ok(Asked::Help),
             "-V" | "--version" if value.is_none() => return Ok(Asked::Version),
             _ => return Err(format!("unexpected argument '{shown}'")),
         }
     }
     let config = config.map_or_else(|| CONFIG.into(), PathBuf::from);
-    Ok(if is_check { Asked::Check(config) } else { Asked::Run(config) })
+    match (is_check, is_unit) {
+        (false, false) => Ok(Asked::Run(config)),
+        (true, false) => Ok(Asked::Check(config)),
+        (false, true) => Ok(Asked::PrintUnit(config)),
+        (true, true) => Err("--check-config and --print-unit exclude each other".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -69,6 +77,11 @@ mod tests {
             ("--config=a=b.toml --check-config", well(Asked::Check("a=b.toml".into()))),
             ("--check-config", well(Asked::Check(CONFIG.into()))),
             ("--config a.toml --help", well(Asked::Help)),
+            ("--print-unit --config a.toml", well(Asked::PrintUnit("a.toml".into()))),
+            (
+                "--print-unit --check-config",
+                Err("--check-config and --print-unit exclude each other".to_owned()),
+            ),
             ("-V", well(Asked::Version)),
             ("--config", Err("--config wants a file behind it".to_owned())),
             ("--config=", Err("--config wants a file behind it".to_owned())),

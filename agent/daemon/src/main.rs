@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use arguments::Asked;
 use titania_agentd::board::files;
 use titania_agentd::board::service::{self, Signals, Watchdog};
+use titania_agentd::board::unit::{self, Needs};
 use titania_agentd::board::{clock, logging};
 use titania_agentd::reconcile::{self, Ended, Setup};
 use tokio::runtime::{Builder, LocalOptions};
@@ -21,6 +22,10 @@ fn main() -> ExitCode {
     let config = match arguments::read(std::env::args_os().skip(1)) {
         Ok(Asked::Run(config)) => config,
         Ok(Asked::Check(config)) => return check(&config),
+        Ok(Asked::PrintUnit(config)) => {
+            print!("{}", unit::drop_in(&Needs::of(&files::load(&config, clock::wall()))));
+            return ExitCode::SUCCESS;
+        }
         Ok(Asked::Help) => {
             print!("{}", arguments::HELP);
             return ExitCode::SUCCESS;
@@ -92,7 +97,9 @@ fn serve(config: &Path) -> std::io::Result<()> {
             };
             match reconcile::run(setup).await? {
                 Ended::Stopped => return Ok(()),
-                Ended::Anew => log::info!("settings can be used now: starting anew"),
+                Ended::Anew => {
+                    log::info!("settings and state folder can be used now: starting anew")
+                }
             }
         }
     });

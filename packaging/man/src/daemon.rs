@@ -82,6 +82,7 @@ mod tests {
         let want = [
             "None Some(\"config\")",
             "None Some(\"check-config\")",
+            "None Some(\"print-unit\")",
             "Some('h') Some(\"help\")",
             "Some('V') Some(\"version\")",
         ];

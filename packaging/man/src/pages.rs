@@ -59,6 +59,8 @@ pub fn agentd(command: Command) -> String {
         Piece::Italic("FILE".to_owned()),
         Piece::Plain("] [".to_owned()),
         Piece::Bold("--check-config".to_owned()),
+        Piece::Plain(" | ".to_owned()),
+        Piece::Bold("--print-unit".to_owned()),
         Piece::Plain("]".to_owned()),
     ]);
     page.section("description");

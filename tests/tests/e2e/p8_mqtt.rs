@@ -131,6 +131,42 @@ fn p8_broker_that_was_restarted_gets_all_retained_and_the_events_of_the_outage()
 }
 
 #[test]
+fn p8_events_of_an_outage_outlive_the_agent_and_are_told_in_order() {
+    let board = Board::start();
+    let listener = board.listen();
+    let wallet = start::installed(&board);
+    let kept =
+        || std::fs::read_dir(board.agent().state().join("outbox")).map_or(0, Iterator::count);
+    wait_until(SOON, "nothing to be kept when all is told", || kept() == 0);
+    board.broker().kill();
+    start::push(&board, &start::image("2.0.0"));
+    wallet.update();
+    wallet.wait_version("2.0.0");
+    board.agent().kill();
+    board.agent().start();
+    start::push(&board, &start::image("3.0.0").behaviour("unhealthy"));
+    wallet.update();
+    wallet.wait_ended(3, "rolled_back");
+    assert!(kept() > 1, "a file for each run");
+    board.agent().kill();
+    board.agent().start();
+    board.broker().start();
+    listener.wait(SOON, "the newest event", |one| {
+        one.topic.ends_with("/event") && one.json()["type"] == "update_rolled_back"
+    });
+    wait_until(SOON, "nothing to be kept", || kept() == 0);
+    let all = events(&board, &listener);
+    let numbers: Vec<u64> = all.iter().filter_map(|event| event["seq"].as_u64()).collect();
+    assert!(numbers.is_sorted(), "in order: {numbers:?}");
+    let starts = kinds(&all).iter().filter(|kind| **kind == "agent_started").count();
+    assert!(starts >= 3, "of each run: {:?}", kinds(&all));
+    for (kind, update) in [("update_committed", "wallet-g2"), ("update_rolled_back", "wallet-g3")] {
+        let told = all.iter().any(|one| one["type"] == kind && one["update"] == update);
+        assert!(told, "{kind}: {:?}", kinds(&all));
+    }
+}
+
+#[test]
 fn p8_offline_of_ones_own_is_answered_by_online() {
     let board = Board::start();
     start::installed(&board);

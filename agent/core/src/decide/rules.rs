@@ -4,7 +4,7 @@
 
 use crate::names::{Generation, StartedAt};
 use crate::reason::{Class, Code};
-use crate::record::{AGENT, Committed, Hold, Intent};
+use crate::record::{AGENT, Committed, Hold, Intent, Verdict};
 use crate::status::WaitingFor;
 use crate::step::{Decision, Step, Why};
 use crate::world::{Container, Health, World};
@@ -15,6 +15,11 @@ use Decision::{Blocked, Do, Wait};
 pub(super) fn unwanted(w: &World) -> Option<Why> {
     let orphaned = w.wanted.is_none().then_some(Why::Orphaned);
     orphaned.or_else(|| w.record.stopped.as_ref().map(|_| Why::Stopped))
+}
+
+/// A verdict that could not be written; a first install has none: it is tried again.
+pub(super) fn unwritable(w: &World) -> Option<&Verdict> {
+    w.evidence.unwritable.as_ref().filter(|_| w.record.current.is_some())
 }
 
 /// Boot rule: every container but the wanted one goes; `spare` may stay as long as it does not run.

@@ -17,6 +17,7 @@ use crate::track::Track;
 use crate::world::{Begun, Evidence, Failure, RecordFrom, Wanted};
 use alloc::sync::Arc;
 
+mod boot_rule;
 mod candidates;
 mod edges;
 mod record;
@@ -337,6 +338,14 @@ fn p4_what_can_not_be_told_apart_gets_one_more_try_after_the_old_one_settled() {
     check(&[
         ("old one not settled in this boot", tried.clone(), "wait Settling"),
         ("settled", with(tried.clone(), |w| w.evidence.settled = true), "write Begin"),
+        (
+            "never proven: it may never settle",
+            with(tried.clone(), |w| {
+                w.record.proven = false;
+                w.health = Health::Healthy;
+            }),
+            "write Begin",
+        ),
         (
             "settled, back-off not over",
             with(tried, |w| {

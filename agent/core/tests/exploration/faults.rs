@@ -5,8 +5,9 @@ use std::sync::Arc;
 use titania_core::api::{Options, Verb};
 use titania_core::fork::{Fork, Mark};
 use titania_core::names::Generation;
-use titania_core::reason::{Class, Code};
+use titania_core::reason::{Class, Code, Reason};
 use titania_core::record::Record;
+use titania_core::status::WaitingFor;
 use titania_core::step::{Change, Decision, Step};
 use titania_core::verbs;
 use titania_core::world::{Candidate, Container, Exit, RecordFrom, Wanted};
@@ -42,6 +43,8 @@ pub fn faults(s: &State, decision: &Decision) -> Vec<(Box<State>, Label)> {
     }
     of_record(&mut faults);
     of_images(&mut faults);
+    of_files(&mut faults);
+    of_gates(&mut faults);
     of_operators(&mut faults);
     faults.all
 }
@@ -52,17 +55,28 @@ fn of_step(step: &Step, faults: &mut Faults<'_>) {
     let label = |word| Label(word, about);
     faults.push(label("killed after the step"), |n| {
         n.perform(step);
-        n.doubt = true;
         n.forget();
     });
     match step {
-        Step::Reserve(file) => faults.push(label("killed half way through reserve"), |n| {
-            let generation = file.generation;
-            n.w.forks.retain(|f| f.generation != generation);
-            let (folder, unfinished, owned, set_aside) = (true, true, false, false);
-            n.w.forks.push(Fork { generation, file: None, folder, unfinished, owned, set_aside });
-            n.forget();
-        }),
+        Step::Reserve(file) => {
+            faults.push(label("killed half way through reserve"), |n| {
+                let generation = file.generation;
+                n.w.forks.retain(|f| f.generation != generation);
+                let (folder, unfinished, owned, set_aside) = (true, true, false, false);
+                n.w.forks.push(Fork {
+                    generation,
+                    file: None,
+                    folder,
+                    unfinished,
+                    owned,
+                    set_aside,
+                });
+                n.forget();
+            });
+            faults.push(label("no room for"), |n| {
+                n.fail(step, file.generation, Class::Environment);
+            });
+        }
         Step::Start(g) => of_start(step, *g, faults),
         Step::Stop(g) => {
             faults.push(label("stop, answer lost, not done"), |n| {
@@ -85,6 +99,9 @@ fn of_step(step: &Step, faults: &mut Faults<'_>) {
         Step::Mark(_, mark) if matches!(**mark, Mark::Failed { word: None, .. }) => {
             faults.push(Label("the disk is full", 0), State::unwritable);
         }
+        Step::Compare(g, _) => faults.push(label("not as defined:"), |n| {
+            n.fail(step, *g, Class::Config);
+        }),
         Step::Inspect(g, _) => faults.push(label("not runnable"), |n| {
             n.doubt = true;
             n.fail(step, *g, Class::Release);
@@ -119,10 +136,7 @@ fn of_start(step: &Step, g: Generation, faults: &mut Faults<'_>) {
 
 /// What befalls the board, the engine or the registry as a whole.
 fn of_board(faults: &mut Faults<'_>) {
-    faults.push(Label("the agent is killed", 0), |n| {
-        n.doubt = true;
-        n.forget();
-    });
+    faults.push(Label("the agent is killed", 0), State::forget);
     faults.push(Label("the board restarts", 0), State::reboot);
     faults.push(Label("the engine crashes", 0), |n| {
         for g in n.up() {
@@ -130,7 +144,6 @@ fn of_board(faults: &mut Faults<'_>) {
             n.stopped.push(g);
         }
         n.unseen();
-        n.doubt = true;
     });
     faults.push(Label("the engine's data is lost", 0), |n| {
         for g in n.w.containers.iter().map(|c| c.generation).collect::<Vec<_>>() {
@@ -138,7 +151,6 @@ fn of_board(faults: &mut Faults<'_>) {
         }
         n.w.images.clear();
         n.late = None;
-        n.doubt = true;
     });
     faults.push(Label("what both releases need breaks", 0), |n| n.sick = true);
     faults.push(Label("the registry is away", 0), |n| n.away = true);
@@ -152,22 +164,17 @@ fn of_board(faults: &mut Faults<'_>) {
 fn of_container(c: &Container, faults: &mut Faults<'_>) {
     let g = c.generation;
     let label = |word| Label::of(word, g);
-    faults.push(label("a person removes"), |n| {
-        n.vanish(g);
-        n.doubt = true;
-    });
+    faults.push(label("a person removes"), |n| n.vanish(g));
     if !c.is_up() {
         faults.push(label("a person starts"), |n| {
             n.run(g);
             n.stranger = true;
-            n.doubt = true;
         });
         return;
     }
     faults.push(label("a person stops"), |n| {
         n.end(g, Exit::Ambiguous(Code::StoppedOutside));
         n.stopped.push(g);
-        n.doubt = true;
     });
     faults.push(label("it ends by itself:"), |n| {
         n.end(g, Exit::Own(reason(Code::Exited, Class::Release)));
@@ -177,7 +184,6 @@ fn of_container(c: &Container, faults: &mut Faults<'_>) {
         }
     });
     faults.push(label("it dies unseen, the engine calls it running:"), |n| {
-        n.doubt = true;
         if let Some(c) = n.container(g) {
             c.alive = false;
         }
@@ -191,7 +197,6 @@ fn of_record(faults: &mut Faults<'_>) {
             n.w.record = Record::default();
             n.w.record_from = RecordFrom::Nowhere;
             n.disk = None;
-            n.doubt = true;
             n.forget();
         });
     }
@@ -202,7 +207,6 @@ fn of_record(faults: &mut Faults<'_>) {
             n.w.record_from = RecordFrom::Former;
             n.former = None;
             n.disk = None;
-            n.doubt = true;
             n.forget();
         });
     }
@@ -216,6 +220,44 @@ fn of_images(faults: &mut Faults<'_>) {
     }
 }
 
+/// Files of an app, by a person's hand or a uid that changed.
+fn of_files(faults: &mut Faults<'_>) {
+    for fork in faults.from.w.forks.iter().filter(|f| f.folder && f.owned) {
+        let g = fork.generation;
+        faults.push(Label::of("files of another owner in", g), |n| {
+            if let Some(fork) = n.fork(g) {
+                fork.owned = false;
+            }
+        });
+    }
+}
+
+/// What the shells ask of the board: each is over after a while.
+fn of_gates(faults: &mut Faults<'_>) {
+    let w = &faults.from.w;
+    let (gate, dependency) =
+        (w.gate.is_none() && w.record.intent.is_some(), w.dependency.is_none());
+    if w.barrier.is_none() {
+        faults.push(Label("the volume root is not there", 0), |n| {
+            n.w.barrier = Some((environment(Code::VolumesMissing), WaitingFor::Volumes));
+        });
+    }
+    if gate {
+        faults.push(Label("not now: a hold, a window, too little room", 0), |n| {
+            n.w.gate = Some((environment(Code::DiskLow), WaitingFor::Hold));
+        });
+    }
+    if dependency {
+        faults.push(Label("an app that it is after is not ready", 0), |n| {
+            n.w.dependency = Some(environment(Code::Dependency));
+        });
+    }
+}
+
+fn environment(code: Code) -> Reason {
+    reason(code, Class::Environment)
+}
+
 fn of_operators(faults: &mut Faults<'_>) {
     let s = faults.from;
     for (label, verb, old_state, keep_state) in [
@@ -227,10 +269,7 @@ fn of_operators(faults: &mut Faults<'_>) {
     ] {
         let options = Options { old_state, keep_state };
         if let Ok(Some(change)) = verbs::change(&s.w, verb, options, "uid:0") {
-            faults.push(Label(label, 0), |n| {
-                n.doubt = true; // a person's stop in probation, a return to the second …
-                n.write(&change, true);
-            });
+            faults.push(Label(label, 0), |n| n.write(&change, true));
         }
     }
     let Candidate::Known(candidate) = &s.w.candidate else { return };
@@ -239,7 +278,6 @@ fn of_operators(faults: &mut Faults<'_>) {
         _ if !s.bounds.definitions => {}
         Some(_) => faults.push(Label("the definition file goes", 0), |n| {
             n.w.wanted = None;
-            n.doubt = true;
         }),
         None => faults.push(Label("the definition file is back", 0), |n| {
             n.w.wanted = Some(Wanted { hash, with_current: None, rollback });

@@ -18,7 +18,11 @@ mod search;
 use model::{Bounds, Nature, State};
 use search::Search;
 
-fn explore(name: &str, bounds: Bounds) {
+/// Explores, with a single fault where `EXPLORE=small` asks for it: the mutation check does.
+fn explore(name: &str, mut bounds: Bounds) {
+    if std::env::var_os("EXPLORE").is_some_and(|size| size == "small") {
+        bounds.faults = 1;
+    }
     let begun = std::time::Instant::now();
     let mut search = Search::default();
     let result = search.run(State::new(bounds));
@@ -81,6 +85,12 @@ fn p1_to_p4_hold_when_the_new_release_kills_the_board() {
 }
 
 #[test]
+fn p1_to_p4_hold_when_the_new_release_can_not_run_here() {
+    let natures = [Nature::Good, Nature::NotRunnable];
+    explore("a release that can't run here", Bounds { natures, ..BOUNDS });
+}
+
+#[test]
 fn p1_to_p4_hold_on_podman() {
     let natures = [Nature::Good, Nature::Crashes];
     explore(
@@ -96,4 +106,14 @@ fn p1_to_p4_hold_while_the_definition_changes() {
         "a definition that changes and goes",
         Bounds { natures, definitions: true, faults: 1, ..BOUNDS },
     );
+}
+
+/// Three faults, one world after the other: `make deep`.
+#[test]
+#[ignore = "takes long, and gigabytes"]
+fn deep() {
+    for second in [Nature::Good, Nature::Unhealthy, Nature::Crashes, Nature::KillsBoard] {
+        let natures = [Nature::Good, second];
+        explore("deeper", Bounds { natures, faults: 3, moves: 1, ..BOUNDS });
+    }
 }

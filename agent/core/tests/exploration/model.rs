@@ -25,6 +25,8 @@ pub enum Nature {
     Unhealthy,
     Crashes,
     KillsBoard,
+    /// Its image is made for another board, and says so.
+    NotRunnable,
 }
 
 /// What a search may meet.
@@ -78,7 +80,7 @@ pub struct State {
     pub stranger: bool,
     /// The second release was condemned under a definition, and nobody asked to retry it.
     pub condemned: [bool; 2],
-    /// Something happened that can't be told from the release's fault.
+    /// Something happened that looks as the release's own fault does.
     pub doubt: bool,
     /// What both releases need is broken: neither is healthy.
     pub sick: bool,
@@ -131,6 +133,11 @@ fn make(second: bool, other: bool, whole: bool, rollback: bool) -> Spec {
         user: whole.then_some(Owner { uid: 70000, gid: 70000 }),
         groups: vec![],
     }
+}
+
+/// Whether a process runs, whatever the engine says.
+pub fn has_process(c: &Container) -> bool {
+    c.alive && c.state == ContainerState::Running
 }
 
 pub fn reason(code: Code, class: Class) -> Reason {
@@ -196,10 +203,10 @@ impl State {
 
     /// How a generation does now.
     pub fn nature(&self, g: Generation) -> Nature {
-        if self.sick {
-            Nature::Unhealthy
-        } else {
-            self.bounds.natures[usize::from(self.is_second(g))]
+        match self.bounds.natures[usize::from(self.is_second(g))] {
+            Nature::NotRunnable => Nature::NotRunnable,
+            _ if self.sick => Nature::Unhealthy,
+            nature => nature,
         }
     }
 
@@ -213,11 +220,11 @@ impl State {
     }
 
     pub fn runs(&self, g: Generation) -> bool {
-        self.w.container(g).is_some_and(Container::is_up)
+        self.w.container(g).is_some_and(has_process)
     }
 
     pub fn up(&self) -> Vec<Generation> {
-        self.w.containers.iter().filter(|c| c.is_up()).map(|c| c.generation).collect()
+        self.w.containers.iter().filter(|c| has_process(c)).map(|c| c.generation).collect()
     }
 
     pub fn container(&mut self, g: Generation) -> Option<&mut Container> {
@@ -313,7 +320,6 @@ impl State {
     pub fn reboot(&mut self) {
         self.w.boot.0.push('+');
         self.late = None;
-        self.doubt = true;
         for g in self.up() {
             self.end(g, Exit::Ambiguous(Code::BoardRestarted));
         }

@@ -3,7 +3,7 @@
 use titania_core::reason::{Class, Code};
 use titania_core::step::{Change, Decision, Step, Why};
 use titania_core::time::Moment;
-use titania_core::world::{Candidate, Exit, Health};
+use titania_core::world::{Candidate, Container, Exit, Health};
 
 use crate::model::{Nature, State, config, definition, reason, spec};
 use crate::search::Label;
@@ -83,6 +83,9 @@ fn time(s: &mut State, decision: &Decision) {
         s.w.evidence.sought = None; // what the registry said is asked again after a while
     }
     s.away = false;
+    s.w.barrier = None;
+    s.w.gate = None;
+    s.w.dependency = None;
     s.sick &= !rests && !matches!(decision, Decision::Wait(Why::Settling, _));
     let Some(g) = s.w.wanted_generation().filter(|g| s.runs(*g)) else { return };
     let is_current = Some(g) == s.current();
@@ -91,7 +94,9 @@ fn time(s: &mut State, decision: &Decision) {
         Nature::Unhealthy => s.w.health = Health::Unhealthy,
         // Its policy, on Podman the agent, starts it again and again.
         Nature::Crashes | Nature::KillsBoard if is_current => s.w.health = Health::Unhealthy,
-        Nature::Crashes => s.end(g, Exit::Own(reason(Code::Exited, Class::Release))),
+        Nature::Crashes | Nature::NotRunnable => {
+            s.end(g, Exit::Own(reason(Code::Exited, Class::Release)))
+        }
         Nature::KillsBoard => s.reboot(),
     }
     s.w.evidence.settled |=
@@ -134,7 +139,14 @@ pub fn is_settled(s: &State, decision: &Decision) -> bool {
         Decision::Idle(Why::Quarantined | Why::Refused(_)) if s.w.record.current.is_none() => {
             s.w.containers.is_empty()
         }
-        Decision::Idle(_) => up.len() == 1 && up.first().copied() == wanted && s.late.is_none(),
+        Decision::Idle(_) => {
+            let is_kept = |c: &Container| c.armed == s.w.keeps_policy;
+            up.len() == 1
+                && s.w.containers.len() == 1
+                && up.first().copied() == wanted
+                && wanted.and_then(|g| s.w.container(g)).is_some_and(is_kept)
+                && s.late.is_none()
+        }
         _ => false,
     }
 }
@@ -147,7 +159,7 @@ fn is_excused(s: &State, decision: &Decision) -> bool {
     let is_first = |g| !s.is_second(g);
     let has_other = titania_core::target::next(&s.w).is_ok_and(|(spec, _)| {
         spec.release.config == Some(config(true))
-            && s.w.record.intent.as_ref().is_none_or(|i| !i.spec.is(&spec))
+            && s.w.record.intent.as_ref().is_none_or(|i| i.boots() == 0 || !i.spec.is(&spec))
     });
     let is_stuck = match why {
         Why::ImageMissing | Why::NoWayBack(_) => true,

@@ -21,11 +21,15 @@ impl State {
         if let Some((name, g)) = step.name() {
             self.w.evidence.failed.retain(|f| (f.generation, f.step) != (g, name));
         }
+        self.check_step(step);
         match step {
             Step::Write(change) => self.write(change, true),
             Step::Mark(g, mark) => self.mark(*g, mark),
             Step::Reserve(file) => self.reserve(file),
             Step::Fetch(g, s) => self.fetch(*g, s, step),
+            Step::Inspect(g, _) if self.nature(*g) == Nature::NotRunnable => {
+                self.fail(step, *g, Class::Release);
+            }
             Step::Inspect(g, s) => {
                 let is = |s: &Spec| s.release.config == Some(config(true));
                 let other = s.hash == definition(true);
@@ -55,7 +59,8 @@ impl State {
             Step::Start(g) => {
                 self.check_start(*g);
                 self.sent(*g);
-                if !self.runs(*g) {
+                // What the engine calls running it starts no second time.
+                if self.w.container(*g).is_some_and(|c| c.state != ContainerState::Running) {
                     self.begins(*g);
                     self.run(*g);
                 }
@@ -143,6 +148,25 @@ impl State {
                 self.promise(!is_quarantined || is_sound, "P4: condemned a good release");
                 let is_victim = self.w.record.proven && self.w.health == Health::Unhealthy;
                 self.promise(!is_quarantined || !is_victim, "P4: condemned a victim");
+                let doubtful = reason.class == Class::Environment;
+                let is_first = self.w.record.tries.as_ref().is_none_or(|t| t.ambiguous == 0);
+                self.promise(
+                    !is_quarantined || !doubtful || !is_first,
+                    "P4: condemned at the first try that can't be told apart",
+                );
+                let old = self.current().filter(|_| self.w.wanted_generation().is_some());
+                let is_shown =
+                    old.is_none_or(|g| !self.runs(g) || self.w.health != Health::Starting);
+                self.promise(
+                    word.is_none() || is_shown,
+                    "P4: judged before the old one showed itself",
+                );
+                let went_on = !self.bounds.rollback
+                    && self.w.container(g).is_some_and(|c| c.started_at.is_some());
+                let is_boot = !self.w.boot.0.is_empty();
+                let is_told = reason.code != Code::ExitUnseen || !is_boot;
+                self.promise(word.is_some() || is_told, "P4: a restart of the board was not told");
+                self.promise(word.is_some() || !went_on, "P2: went back though rollback is false");
                 if is_quarantined && self.is_second(g) {
                     let other = self.w.spec(g).is_some_and(|s| s.hash == definition(true));
                     self.condemned[usize::from(other)] = true;

@@ -5,10 +5,10 @@ use titania_core::names::Generation;
 use titania_core::outcome::Trigger;
 use titania_core::reason::{Class, Reason};
 use titania_core::record::Intent;
-use titania_core::step::Change;
+use titania_core::step::{Change, Step};
 use titania_core::world::Health;
 
-use crate::model::{State, config, definition};
+use crate::model::{Nature, State, config, definition};
 
 /// Starts in one probation (§3.5).
 const STARTS_MAX: u8 = 3;
@@ -46,18 +46,58 @@ impl State {
         }
     }
 
+    /// What must be so before any step.
+    pub fn check_step(&mut self, step: &Step) {
+        self.promise(self.w.barrier.is_none(), "P2: acted without the volume root");
+        let (Step::Stop(g) | Step::Remove(g), Some(i)) = (step, &self.w.record.intent) else {
+            return;
+        };
+        let is_wanted = self.w.wanted.is_some() && self.w.record.stopped.is_none();
+        let has_verdict = i.verdict.is_some() || self.w.evidence.unwritable.is_some();
+        let (is_new, boots) = (i.generation == *g, i.boots());
+        let is_old = self.current() == Some(*g);
+        if is_old && boots == 0 && !has_verdict && self.runs(*g) {
+            self.promise(self.w.gate.is_none(), "P3: stopped while it was not to be");
+        }
+        let is_needed = self.w.evidence.was_down != Some(*g);
+        if matches!(step, Step::Remove(_)) {
+            self.promise(!is_old || !is_needed, "P1: the old one removed before the commit");
+        }
+        let ends = self.runs(*g) || matches!(step, Step::Remove(_));
+        if is_new && ends && is_wanted && boots > 0 && self.current().is_some() {
+            self.promise(has_verdict, "P4: acted before the verdict");
+        }
+    }
+
     /// What must be so when the old one's state is copied, or the new one's start is written down.
     pub fn check_cut(&mut self) {
         let record = &self.w.record;
         let old = record.current.as_ref().filter(|c| self.w.container(c.generation).is_some());
         let is_ours = old.is_none_or(|old| self.by_us == Some(old.generation));
         self.promise(is_ours, "P1: cut over though this run did not stop the old one");
+        let intent = self.w.record.intent.as_ref().map(|i| i.generation);
+        let container = intent.and_then(|g| self.w.container(g)).map(|c| &c.id);
+        let compared = container.is_some() && self.w.evidence.compared.as_ref() == container;
+        self.promise(compared, "P7: cut over before its container was compared");
+        let inspected = self.w.evidence.inspected.as_ref().map(|(g, _)| *g);
+        self.promise(inspected == intent, "P5: cut over before its image was looked into");
+    }
+
+    /// The copy holds what the old one wrote last.
+    fn check_copy(&mut self) {
+        let intent = self.w.record.intent.as_ref().filter(|i| !i.old_state);
+        let (Some(g), Some(old)) = (intent.map(|i| i.generation), self.current()) else { return };
+        let is_latest = self.content(g).base == Some((old, self.content(old).writes));
+        self.promise(is_latest, "P2: a start written down for a copy that is not the latest state");
     }
 
     pub fn check_write(&mut self, change: &Change, mark: Option<&Mark>) {
         match change {
             Change::Begin(i) => self.check_begin(i),
-            Change::Boots { boots: 1, .. } => self.check_cut(),
+            Change::Boots { boots: 1, .. } => {
+                self.check_cut();
+                self.check_copy();
+            }
             Change::Verdict(_) => {
                 self.promise(
                     matches!(mark, Some(Mark::Failed { .. })),
@@ -100,6 +140,8 @@ impl State {
             (fork.is_some_and(Fork::is_complete), fork.is_some_and(|f| f.owned));
         self.promise(complete, "P2: started on an unfinished fork");
         self.promise(owned, "P6: started before its volumes were owned");
+        let runs_here = self.nature(g) != Nature::NotRunnable;
+        self.promise(runs_here, "P5: started what can't run here");
         let content = self.content(g);
         self.promise(!content.torn, "P2: started on a torn copy");
         let ran = |f: &Fork| {
@@ -122,6 +164,8 @@ impl State {
             }
             (None, current) => {
                 self.promise(current == Some(g), "P1: started what nobody wants");
+                let is_due = self.w.dependency.is_none();
+                self.promise(is_due, "P3: started before what it is after");
             }
             _ => {}
         }

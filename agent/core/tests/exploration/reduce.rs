@@ -22,7 +22,7 @@ impl State {
         self.w.images.sort_unstable();
         let forks = &self.w.forks;
         self.contents.retain(|c| forks.iter().any(|f| f.generation == c.of));
-        self.stranger &= self.up().len() > 1;
+        self.stranger &= self.up().len() > 1 || self.late.is_some(); // one that lands beside it
         if self.up().len() > 1 && !self.stranger {
             self.promise(false, "P3: two run");
         }

@@ -15,6 +15,11 @@ use crate::{faults, moves};
 
 /// Steps and waits after which a world without faults must be at rest.
 const STEPS_MAX: u16 = 120;
+/// Most worlds of a search with up to two faults: with more of them the bounds bound nothing, or a release is
+/// tried for ever.
+const STATES_MAX: usize = 2_000_000;
+/// The same with three.
+const STATES_MAX_DEEP: usize = 100_000_000;
 /// Steps shown of what never comes to rest.
 const SHOWN_MAX: usize = 30;
 
@@ -192,6 +197,7 @@ impl Search {
     /// # Errors
     /// The promise that was broken, and the way there.
     pub fn run(&mut self, start: State) -> Result<(), String> {
+        let most = if start.faults > 2 { STATES_MAX_DEEP } else { STATES_MAX };
         self.meet(Box::new(start), Label("start", 0), (0, 0), 0)?;
         while let Some(mut open) = self.open.pop_front() {
             self.depth = self.depth.max(open.depth);
@@ -204,6 +210,10 @@ impl Search {
                 let since = way[usize::from(open.quiet).min(way.len() - 1)];
                 let (trace, then) = (self.trace(since, None), self.goes_on(since));
                 return Err(format!("P1: not at rest after {STEPS_MAX} steps\n{trace}\n{then}"));
+            }
+            if self.visits.len() > most {
+                let trace = self.trace(open.at, None);
+                return Err(format!("P4: no end, after {most} worlds\n{trace}"));
             }
             self.look(open, &decision, rests)?;
         }

@@ -8,7 +8,6 @@ use std::io::Write;
 use log::kv::{self, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use systemd_journal_logger::{JournalLog, connected_to_journal};
-use titania_core::event::{self, Event};
 
 /// Environment variable for the level: `error`, `warn`, `info` (the default), `debug`, `trace`.
 pub const LEVEL: &str = "TITANIA_LOG";
@@ -33,29 +32,6 @@ pub fn start() {
     if let Some(word) = asked.filter(|word| word.parse::<LevelFilter>().is_err()) {
         log::warn!("{LEVEL}={word} is no level: error, warn, info, debug or trace; info it is");
     }
-}
-
-/// Logs an event, with what a script would look for as fields of their own
-/// (`journalctl TITANIA_APP=wallet`, `TITANIA_EVENT=update_rolled_back`).
-pub fn event(event: &Event) {
-    let level = match event.level {
-        event::Level::Info => Level::Info,
-        event::Level::Warning => Level::Warn,
-        event::Level::Error => Level::Error,
-    };
-    let app = event.app.as_ref().map_or("", |app| app.as_str());
-    let code = event.reason.as_ref().map(|reason| reason.code.word());
-    log::log!(
-        target: "titania::event",
-        level,
-        TITANIA_APP = app,
-        TITANIA_EVENT = event.kind.word().as_str(),
-        TITANIA_SEQ = event.seq,
-        TITANIA_REASON = code.as_deref().unwrap_or(""),
-        TITANIA_UPDATE = event.update.as_deref().unwrap_or("");
-        "{}",
-        event.text
-    );
 }
 
 impl Logger {
@@ -145,6 +121,7 @@ mod tests {
         };
         assert!(says("titania_agentd::engine", Level::Debug));
         assert!(says("agentd", Level::Info));
+        assert!(says("titania::event", Level::Info), "events are the agent's own");
         assert!(says("bollard::docker", Level::Warn));
         assert!(!says("bollard::docker", Level::Debug));
     }

@@ -6,9 +6,11 @@
 //! Trusts: the kernel's own files. Distrusts: configuration files, bounded in size and count.
 
 pub mod clock;
+pub mod confinement;
 pub mod files;
 pub mod identity;
 pub mod logging;
 pub mod sensors;
 pub mod service;
+pub mod unit;
 pub mod userland;

@@ -1,11 +1,17 @@
 //! Whether a container that the engine calls running has a process.
 //!
-//! After a crash of containerd inspect says `running` of a dead process for ever. The proof is /proc,
-//! as far as it can be read: `status` is world-readable and needs no right to trace. Where it can't
-//! tell (an engine in another pid namespace, a hidden /proc) the engine is believed.
+//! After a crash of containerd inspect says `running` of a dead process for ever. The proof is the kernel's: a
+//! pidfd (Linux 5.3) tells in how many pid namespaces the process lives and whether it has ended, whoever asks and
+//! whatever /proc hides; before it, /proc's `status`, which is world-readable. Where neither can tell (an engine in
+//! another pid namespace, a hidden /proc on an old kernel) the engine is believed.
 
 use std::fs;
 use std::io;
+use std::os::fd::AsRawFd;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 /// What /proc says of one pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +48,29 @@ pub(super) fn is_in_container(engine: Option<u32>, pid: u32) -> bool {
 }
 
 fn trace(pid: u32) -> Traced {
+    by_pidfd(pid).unwrap_or_else(|| by_proc(pid))
+}
+
+/// Null where the kernel has no pidfds, or does not tell about them.
+fn by_pidfd(pid: u32) -> Option<Traced> {
+    let target = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+    let process = match pidfd_open(target, PidfdFlags::empty()) {
+        Ok(process) => process,
+        Err(Errno::SRCH) => return Some(Traced::Gone),
+        Err(_) => return None,
+    };
+    // Readable when it has ended, its zombie included (pidfd_open(2)).
+    let mut ended = [PollFd::new(&process, PollFlags::IN)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    if poll(&mut ended, Some(&at_once)).ok()? > 0 {
+        return Some(Traced::Gone);
+    }
+    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;
+    let pids = text.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    Some(Traced::Lives(pids.split_whitespace().count()))
+}
+
+fn by_proc(pid: u32) -> Traced {
     match fs::read_to_string(format!("/proc/{pid}/status")) {
         Ok(text) => read(&text),
         Err(error)
@@ -91,6 +120,8 @@ mod tests {
             .unwrap_or(u32::MAX);
         assert!(is_alive(None, free), "the engine's own pid is not known");
         assert!(is_alive(Some(free), free), "the engine is not in this namespace");
+        assert_eq!(by_pidfd(own).unwrap_or(by_proc(own)), by_proc(own), "both ways tell the same");
+        assert!(matches!(by_pidfd(free), None | Some(Traced::Gone)));
         if trace(own) == Traced::Lives(1) {
             assert!(!is_alive(Some(own), free), "no such process");
             assert!(!is_alive(Some(own), own), "a process of the board, not of a container");

@@ -97,6 +97,8 @@ pub struct Shared {
     pub state: Option<Reason>,
     /// What else is wrong with the board.
     pub problems: Vec<Reason>,
+    /// What the service manager keeps the agent from.
+    pub confined: Vec<Reason>,
     /// What is wrong in the files.
     pub config_errors: Vec<ConfigError>,
     /// Platform of the board, and how that was found.
@@ -157,6 +159,7 @@ impl Shared {
             root: None,
             state: None,
             problems: Vec::new(),
+            confined: Vec::new(),
             config_errors: Vec::new(),
             platform: None,
             low: BTreeMap::new(),

@@ -1,4 +1,4 @@
-//! Disks: what is free on those that matter, looked at once a minute.
+//! Disks: what is free on those that matter, looked at once a minute; and what the agent may do with them.
 //!
 //! Promise: one that hangs holds up nothing but the next look.
 
@@ -10,6 +10,7 @@ use titania_core::status::Disk;
 use tokio::sync::watch;
 
 use super::agent::Agent;
+use super::confined;
 use super::news::Told;
 
 /// Between two looks at the disks.
@@ -19,6 +20,7 @@ const DISKS_LOOK: Duration = Duration::from_secs(60);
 pub async fn watch(agent: &Agent, seen: watch::Sender<Vec<Disk>>) {
     loop {
         seen.send_replace(look_at_disks(agent).await);
+        confined::look(agent).await;
         tokio::time::sleep(DISKS_LOOK).await;
     }
 }

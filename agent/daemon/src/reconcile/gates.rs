@@ -3,13 +3,10 @@
 //! Promise: looked at only when a cutover is due, in one order, and the first that is shut is told with its
 //! figures. Gates hold back the stop of a running app, never a recovery.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::net::{AddressFamily, SocketType, bind, socket, sockopt};
-use titania_core::definition::{Definition, Port, Protocol};
+use titania_core::definition::Definition;
 use titania_core::names::AppName;
 use titania_core::outcome::Trigger;
 use titania_core::reason::{Class, Code, Reason};
@@ -19,9 +16,12 @@ use titania_core::status::{HealthState, WaitingFor};
 use titania_core::time::{Millis, Moment, Timestamp};
 use titania_core::world::World;
 
+mod ports;
+
 use super::agent::Agent;
 use super::app::App;
 use crate::board::clock;
+use crate::board::confinement::Confinement;
 use crate::volumes::VolumesError;
 
 /// Until a gate is looked at again that tells nobody when it opens.
@@ -87,7 +87,7 @@ pub async fn first_shut(agent: &Agent, app: &App, world: &World) -> Option<Gate>
     devices(&intent.spec).or_else(|| {
         let held = world.record.current.as_ref().filter(|_| runs);
         let held = held.map(|c| c.spec.definition.shape.ports.as_slice()).unwrap_or_default();
-        ports(&intent.spec.definition.shape.ports, held)
+        ports::taken(&intent.spec.definition.shape.ports, held)
     })
 }
 
@@ -302,72 +302,15 @@ fn of_volumes(error: &VolumesError) -> Gate {
     }
 }
 
+/// Where /dev is not the board's own nothing is known; a start that misses a device is refused, and told, by the engine.
 fn devices(spec: &Spec) -> Option<Gate> {
+    if spec.definition.shape.devices.is_empty() || !Confinement::look().shows_devices() {
+        return None;
+    }
     let device = spec.definition.shape.devices.iter().find(|path| !Path::new(path).exists())?;
     let message = format!("{device} is not there");
     let hint = "plug the device in, load its driver, or take it out of the definition";
     Some(shut(Code::DeviceMissing, Class::Environment, message, hint, WaitingFor::Device))
-}
-
-/// A port that somebody else has. `held`: those that the app's own running container has.
-fn ports(wanted: &[Port], held: &[Port]) -> Option<Gate> {
-    // On whatever address: a port that the app has on one can't be tried on all.
-    let is_held =
-        |port: &Port| held.iter().any(|own| (own.host, own.protocol) == (port.host, port.protocol));
-    let taken = wanted.iter().filter(|port| !is_held(port)).find_map(|port| {
-        let error = addresses(port)
-            .into_iter()
-            .find_map(|address| try_port(address, port.protocol).err())?;
-        Some((port, error))
-    });
-    let (port, error) = taken?;
-    let message = format!("port {} of the board can't be had: {error}", shown(port));
-    let hint = "find who has it: ss -lntup; or publish another one in the definition";
-    Some(shut(Code::PortInUse, Class::Environment, message, hint, WaitingFor::Port))
-}
-
-fn shown(port: &Port) -> String {
-    if port.address.is_empty() {
-        format!("{}/{}", port.host, port.protocol)
-    } else {
-        format!("{}:{}/{}", port.address, port.host, port.protocol)
-    }
-}
-
-fn addresses(port: &Port) -> Vec<SocketAddr> {
-    let at = |ip: IpAddr| SocketAddr::new(ip, port.host);
-    if port.address.is_empty() {
-        return vec![at(Ipv4Addr::UNSPECIFIED.into()), at(Ipv6Addr::UNSPECIFIED.into())];
-    }
-    let bare = port.address.trim_start_matches('[').trim_end_matches(']');
-    bare.parse().map(at).into_iter().collect()
-}
-
-/// Binds and lets go, without ever listening: no client of another can end up here.
-fn try_port(address: SocketAddr, protocol: Protocol) -> io::Result<()> {
-    let kind = match protocol {
-        Protocol::Tcp => SocketType::STREAM,
-        Protocol::Udp => SocketType::DGRAM,
-        Protocol::Sctp => return Ok(()), // few kernels have it; its start tells
-    };
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let Ok(socket) = socket(family, kind, None) else {
-        return Ok(()); // a board without IPv6
-    };
-    if protocol == Protocol::Tcp {
-        sockopt::set_socket_reuseaddr(&socket, true)?; // as dockerd: what only lingers is no owner
-    }
-    if address.is_ipv6() {
-        sockopt::set_ipv6_v6only(&socket, true)?;
-    }
-    match bind(&socket, &address) {
-        Ok(()) => Ok(()),
-        Err(rustix::io::Errno::ADDRNOTAVAIL) if address.ip().is_unspecified() => Ok(()),
-        Err(errno @ (rustix::io::Errno::ADDRINUSE | rustix::io::Errno::ADDRNOTAVAIL)) => {
-            Err(errno.into())
-        }
-        Err(_) => Ok(()),
-    }
 }
 
 #[cfg(test)]

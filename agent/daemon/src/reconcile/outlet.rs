@@ -1,6 +1,6 @@
 //! Where events and the status document go: the journal, the broker, the control socket.
 //!
-//! Promise: telling never waits. An event gets its number on disk before it leaves the process.
+//! Promise: telling never waits. An event, and its number, are on disk before it leaves the process.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,6 +11,7 @@ use titania_core::status::{MqttStatus, Status};
 use titania_core::time::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::kept::Kept;
 use super::news::Told;
 use crate::board::clock;
 use crate::control::EventRing;
@@ -34,6 +35,8 @@ pub struct Outlet {
     /// The status document must be made anew.
     pub changed: Notify,
     mqtt: RefCell<Mqtt>,
+    /// There is another connection to the broker.
+    replaced: Notify,
     /// Newest events, for the control socket.
     pub ring: EventRing,
     status: watch::Sender<Rc<Status>>,
@@ -52,6 +55,7 @@ impl Outlet {
             events,
             changed: Notify::new(),
             mqtt: RefCell::new(mqtt),
+            replaced: Notify::new(),
             ring: EventRing::new(),
             status: watch::Sender::new(Rc::new(status)),
         };
@@ -94,6 +98,7 @@ impl Outlet {
 
     /// Another broker, or other settings of it.
     pub fn set_mqtt(&self, mqtt: Mqtt) -> Mqtt {
+        self.replaced.notify_one();
         self.mqtt.replace(mqtt)
     }
 
@@ -103,11 +108,21 @@ impl Outlet {
     }
 }
 
-/// Numbers events and sends them out, in order.
+/// Numbers events, keeps them until the broker has them, and sends them out, in order.
 pub async fn pump(outlet: Rc<Outlet>, queue: Queue, store: Store) {
     let Queue(mut queue) = queue;
     let mut sequence = None;
-    while let Some(pending) = queue.recv().await {
+    let mut kept = Kept::new(store.clone());
+    loop {
+        kept.follow(&outlet.mqtt()).await;
+        let pending = tokio::select! {
+            pending = queue.recv() => pending,
+            () = kept.moved() => continue,
+            () = outlet.replaced.notified() => continue,
+        };
+        let Some(pending) = pending else {
+            return;
+        };
         if sequence.is_none() {
             sequence = match store.sequence(clock::wall()).await {
                 Ok(opened) => Some(opened),
@@ -117,31 +132,37 @@ pub async fn pump(outlet: Rc<Outlet>, queue: Queue, store: Store) {
                 }
             };
         }
-        let pending = *pending;
         let seq = match &mut sequence {
             Some(sequence) => sequence.next(clock::wall()).await.ok(),
             None => None,
         };
-        let event = Event {
-            schema: 1,
-            board: outlet.board.clone(),
-            seq: seq.unwrap_or(0),
-            boot_id: outlet.boot.clone(),
-            at: pending.at,
-            clock_synced: pending.is_synced,
-            app: pending.app,
-            kind: pending.told.kind,
-            level: pending.told.level,
-            reason: pending.told.reason,
-            release: pending.told.release,
-            update: pending.told.update,
-            text: pending.told.text,
-        };
+        let event = event(&outlet, *pending, seq.unwrap_or(0));
         journal::log(&event);
         // Without a number of its own an event would be taken for another: the journal alone has it.
         if seq.is_some() {
             outlet.ring.push(&event);
-            outlet.mqtt().event(&event);
+            let mqtt = outlet.mqtt();
+            kept.follow(&mqtt).await;
+            kept.append(&mqtt, &event).await;
+            mqtt.event(&event);
         }
+    }
+}
+
+fn event(outlet: &Outlet, pending: Pending, seq: u64) -> Event {
+    Event {
+        schema: 1,
+        board: outlet.board.clone(),
+        seq,
+        boot_id: outlet.boot.clone(),
+        at: pending.at,
+        clock_synced: pending.is_synced,
+        app: pending.app,
+        kind: pending.told.kind,
+        level: pending.told.level,
+        reason: pending.told.reason,
+        release: pending.told.release,
+        update: pending.told.update,
+        text: pending.told.text,
     }
 }

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::agent::Agent;
 use super::app::{App, CRASH_LOOP_EXITS, CRASH_LOOP_SPAN, Memory};
 use super::document::{self, BoardView, View};
-use super::{disks, news};
+use super::{disks, limits, news};
 use crate::board::clock;
 use crate::engine::{Role, Seen};
 
@@ -103,7 +103,10 @@ fn part(agent: &Agent, app: &App, memory: &Memory) -> Option<AppStatus> {
         Some(seen) => agent.probes.borrow().health(&app.name, &seen.id).1,
         None => memory.status.as_ref().map_or(HealthState::Starting, |status| status.health),
     };
-    let warnings: Vec<Reason> = memory.warnings.values().cloned().collect();
+    let mut warnings: Vec<Reason> = memory.warnings.values().cloned().collect();
+    let about = agent.shared.borrow();
+    warnings.extend(limits::missing(about.about.as_ref(), &memory.record, shown));
+    drop(about);
     let crash_loop = crash_loop(memory);
     let force = memory.definition.as_ref();
     Some(document::app(&View {
@@ -260,6 +263,7 @@ fn whole(agent: &Agent, disks: &[Disk], before: &Status) -> Status {
     let at = clock::wall();
     let is_clock_synced = clock::is_synced();
     let mut problems: Vec<Reason> = shared.problems.clone();
+    problems.extend(shared.confined.clone());
     problems.extend(shared.state.clone());
     problems.extend(shared.root.clone());
     let platform =

@@ -21,7 +21,7 @@ use super::outlet::{self, Outlet};
 use super::polls::Polls;
 use super::probes::Probes;
 use super::setup::{Ended, Setup};
-use super::{apps, contact, polls, publish, requests, wiring};
+use super::{apps, confined, contact, kept, polls, publish, requests, wiring};
 use crate::board::files::{self, InForce};
 use crate::board::service::{self, Asked, Signals, Watchdog};
 use crate::board::userland::Userland;
@@ -30,23 +30,32 @@ use crate::control::{self, Control, Requests};
 use crate::engine::Engine;
 use crate::registry::{HostSettings, Registries, Timeouts};
 use crate::report::Mqtt;
-use crate::store::{StateFolder, Store};
+use crate::store::{StateFolder, Store, StoreError};
 use crate::volumes::Volumes;
+use crate::workers::Worker;
 
 /// Group of those who may read the control socket (DESIGN §5).
 const GROUP: &str = "titania-agent";
+/// Between two tries to open a state folder that can't be.
+const STATE_LOOK: Duration = Duration::from_secs(5);
 /// Status line is written at most so often.
 const STATUS_LINE: Duration = Duration::from_secs(5);
 
-/// The agent's loop. Returns when it is asked to stop, or when settings that were unusable can be used.
+/// The agent's loop. Returns when it is asked to stop, or when settings or a state folder that were unusable can be
+/// used.
 ///
 /// # Errors
 /// What makes running impossible: the control socket can't be made, the state folder is locked by another agent.
 pub async fn run(setup: Setup<'_>) -> io::Result<Ended> {
     let Setup { in_force, watchdog, signals, started_at } = setup;
     let settings = in_force.settings.clone();
-    let state = StateFolder::open(Path::new(&settings.paths.state), settings.paths.allow_volatile);
-    let state = state.map_err(io::Error::other)?;
+    let place = PathBuf::from(&settings.paths.state);
+    let state = match StateFolder::open(&place, settings.paths.allow_volatile) {
+        Ok(state) => Ok(state),
+        Err(error @ StoreError::Locked { .. }) => return Err(io::Error::other(error)),
+        // An agent that ends could not say what is wrong.
+        Err(error) => Err(error.reason(clock::wall())),
+    };
     let (board, source) = identity::board_id(settings.board.id.as_deref());
     log::info!("board {board} ({source:?})");
     let me = Me { board, boot: clock::boot_id(), started_at };
@@ -58,15 +67,19 @@ pub async fn run(setup: Setup<'_>) -> io::Result<Ended> {
     );
     let outlet = Rc::new(outlet);
     let _disabled = outlet.set_mqtt(mqtt(&settings, &me.board, &outlet));
-    let store = Store::new(state.path().to_owned()).map_err(io::Error::other)?;
+    let store = Store::new(place).map_err(io::Error::other)?;
     let (agent, probes_news) = open(&in_force, me, store.clone(), Rc::clone(&outlet))?;
     {
         let mut shared = agent.shared.borrow_mut();
-        shared.state =
-            in_force.unusable.clone().or_else(|| state.durability().reason(clock::wall()));
+        let of_folder = match &state {
+            Ok(state) => state.durability().reason(clock::wall()),
+            Err(reason) => Some(reason.clone()),
+        };
+        shared.state = in_force.unusable.clone().or(of_folder);
         shared.problems = problems(&agent);
     }
-    let is_usable = in_force.unusable.is_none();
+    let is_usable = in_force.unusable.is_none() && state.is_ok();
+    let comes = comes(&settings, state.is_err())?;
     let listener =
         control::listen(Path::new(&settings.paths.socket), GROUP).map_err(io::Error::other)?;
     let (commands, heard) = mpsc::channel(control::COMMANDS_MAX);
@@ -84,14 +97,44 @@ pub async fn run(setup: Setup<'_>) -> io::Result<Ended> {
         tasks.spawn_local(contact::keep(Rc::clone(&agent), Userland::look()));
     }
     service::ready("watching");
-    let ended = listen(&agent, signals, watchdog).await;
+    let ended = tokio::select! {
+        ended = listen(&agent, signals, watchdog) => ended,
+        () = comes => Ended::Anew,
+    };
     for task in agent.tasks.borrow().values() {
         task.abort();
     }
     tasks.abort_all();
     let broker = agent.outlet.set_mqtt(Mqtt::disabled());
+    let (delivery, has_broker) = (broker.delivery(), !broker.is_disabled());
     broker.close().await;
+    if has_broker {
+        let delivery = *delivery.borrow();
+        if let Err(error) = kept::forget(&agent.store, delivery).await {
+            log::info!("some events are told again: {error}");
+        }
+    }
     Ok(ended)
+}
+
+/// Waits until a state folder that could not be opened can be; for ever where it could.
+fn comes(settings: &Settings, is_away: bool) -> io::Result<impl Future<Output = ()> + use<>> {
+    let worker = is_away.then(|| Worker::start("state")).transpose()?;
+    let (place, is_any) = (PathBuf::from(&settings.paths.state), settings.paths.allow_volatile);
+    Ok(async move {
+        let Some(worker) = worker else {
+            return std::future::pending().await;
+        };
+        loop {
+            tokio::time::sleep(STATE_LOOK).await;
+            let place = place.clone();
+            // Locked again by the run that follows.
+            let opened = worker.run(move |_| StateFolder::open(&place, is_any).map(drop)).await;
+            if matches!(opened, Ok(Ok(()))) {
+                return;
+            }
+        }
+    })
 }
 
 fn open(
@@ -202,6 +245,7 @@ async fn probe_news(agent: Rc<Agent>, mut news: mpsc::UnboundedReceiver<AppName>
 async fn listen(agent: &Rc<Agent>, signals: &mut Signals, mut watchdog: Watchdog) -> Ended {
     let mut status = agent.outlet.status();
     let mut line = String::new();
+    let mut is_due = false;
     loop {
         watchdog.feed();
         let due = watchdog.due().map(|at| Duration::from_millis(at.since(clock::moment()).0));
@@ -211,8 +255,12 @@ async fn listen(agent: &Rc<Agent>, signals: &mut Signals, mut watchdog: Watchdog
                 None => std::future::pending().await,
             }
         };
+        // Feeding the watchdog meanwhile must not lose a change.
         let changed = async {
-            let _ended = status.changed().await;
+            if !is_due {
+                let _ended = status.changed().await;
+                is_due = true;
+            }
             tokio::time::sleep(STATUS_LINE).await;
         };
         tokio::select! {
@@ -228,6 +276,7 @@ async fn listen(agent: &Rc<Agent>, signals: &mut Signals, mut watchdog: Watchdog
             },
             () = fed => {}
             () = changed => {
+                is_due = false;
                 let now = publish::line(&agent.outlet.status().borrow());
                 if now != line {
                     service::status(&now);
@@ -267,6 +316,9 @@ async fn reload(agent: &Rc<Agent>) -> bool {
     agent.settings.replace(Rc::new(new.clone()));
     agent.shared.borrow_mut().problems = problems(agent);
     apps::put_into_force(agent, now).await;
+    let agent = Rc::clone(agent);
+    // Not waited for: a disk may hang.
+    tokio::task::spawn_local(async move { confined::look(&agent).await });
     false
 }
 

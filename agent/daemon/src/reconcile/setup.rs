@@ -22,6 +22,6 @@ pub struct Setup<'a> {
 pub enum Ended {
     /// As asked by signal; the apps go on.
     Stopped,
-    /// The settings were unusable at the start and can be used now: begin again with them.
+    /// Settings or state folder were unusable at the start and can be used now: begin again with them.
     Anew,
 }

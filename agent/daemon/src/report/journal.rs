@@ -6,8 +6,9 @@ use log::kv::Value;
 use log::{Level, Record};
 use titania_core::event::{self, Event};
 
-/// Target of the log lines that are events.
-pub const TARGET: &str = "event";
+/// Target of the log lines that are events: begins as all that is the agent's own, of which the log shows more than of a
+/// library.
+pub const TARGET: &str = "titania::event";
 
 /// Logs one event: fields `TITANIA_EVENT`, `TITANIA_SEQ` and, where there is one, `TITANIA_APP`, `TITANIA_UPDATE`,
 /// `TITANIA_REASON`, `TITANIA_CLASS`, `TITANIA_HINT`, `TITANIA_VERSION`, `TITANIA_CONFIG`.

@@ -42,6 +42,7 @@ fn an_event_is_one_line_with_fields() {
         Some(Reason::new(Code::Exited, Class::Release, "exit 1", "see its log", Timestamp(0)));
     let lines = Lines::default();
     write(&event, Level::Warn, &lines);
+    assert!(TARGET.starts_with("titania"), "the log takes what begins otherwise for a library's");
     assert_eq!(
         *lines.0.lock().unwrap(),
         [

@@ -18,7 +18,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use titania_core::event::Event;
+use titania_core::event::{Delivery, Dropped, Event};
 use titania_core::metrics::Metrics;
 use titania_core::reason::Reason;
 use titania_core::status::{MqttState, MqttStatus, Status};
@@ -46,6 +46,7 @@ struct Shared {
     /// There may be something to send, or the end has come.
     changed: Notify,
     state: watch::Sender<MqttStatus>,
+    delivery: watch::Sender<Delivery>,
 }
 
 impl Shared {
@@ -55,6 +56,7 @@ impl Shared {
             desk: RefCell::new(Desk::new(prefix)),
             changed: Notify::new(),
             state: watch::Sender::new(status),
+            delivery: watch::Sender::new(Delivery::default()),
         })
     }
 
@@ -77,10 +79,11 @@ impl Shared {
 
     /// Shows how many events wait.
     fn count(&self) {
-        let (queued, dropped) = {
-            let desk = self.desk.borrow();
-            (desk.outbox.queued(), desk.outbox.dropped())
+        let (queued, dropped, delivery) = {
+            let outbox = &self.desk.borrow().outbox;
+            (outbox.queued(), outbox.dropped(), outbox.delivery())
         };
+        self.delivery.send_if_modified(|told| std::mem::replace(told, delivery) != delivery);
         self.state.send_if_modified(|shown| {
             let is_news = (shown.queued, shown.dropped) != (queued, dropped);
             (shown.queued, shown.dropped) = (queued, dropped);
@@ -111,7 +114,8 @@ impl Mqtt {
         }
     }
 
-    fn is_disabled(&self) -> bool {
+    /// No `[mqtt]`.
+    pub fn is_disabled(&self) -> bool {
         self.shared.state.borrow().state == MqttState::Disabled
     }
 
@@ -133,6 +137,24 @@ impl Mqtt {
         self.shared.desk.borrow_mut().outbox.push(event);
         self.shared.count();
         self.shared.changed.notify_one();
+    }
+
+    /// Events that an earlier run, or an earlier connection, left: they go out before all others. Before the first
+    /// [`Mqtt::event`].
+    pub fn restore(&self, events: &[Event], dropped: Option<Dropped>) {
+        self.shared.desk.borrow_mut().outbox.restore(events, dropped);
+        self.shared.count();
+        self.shared.changed.notify_one();
+    }
+
+    /// How far events have got; news of it wakes the receiver, and so does the end of this connection's last clone.
+    pub fn delivery(&self) -> watch::Receiver<Delivery> {
+        self.shared.delivery.subscribe()
+    }
+
+    /// Whether `delivery` is this connection's.
+    pub fn is_told_by(&self, delivery: &watch::Receiver<Delivery>) -> bool {
+        self.shared.delivery.subscribe().same_channel(delivery)
     }
 
     /// State of the connection, for the status document; a change wakes the receiver.

@@ -2,11 +2,12 @@
 //!
 //! Promise: an event leaves the outbox when the broker has it, or when there is no room; then the oldest goes first,
 //! and one `events_dropped` stands where the lost ones were, under the number of the last of them, so that
-//! `(board, seq)` stays unique and rises. The one in flight is never dropped: the broker may have it already.
+//! `(board, seq)` stays unique and rises. The one in flight is never dropped: the broker may have it already. What an
+//! earlier run left goes out before what this one adds.
 
 use std::collections::VecDeque;
 
-use titania_core::event::{Event, EventType, Level};
+use titania_core::event::{Delivery, Dropped, Event, EventType, Level};
 use titania_core::names::BootId;
 use titania_core::time::Timestamp;
 
@@ -17,6 +18,10 @@ pub(super) const BYTES_MAX: usize = 512 * 1024;
 /// Longest single event: below the packet limit, and no single one can push out all others.
 pub(super) const EVENT_BYTES_MAX: usize = 64 * 1024;
 
+/// Longest time that an event is kept, in milliseconds: a month, after which nobody asks. Counted between events, and
+/// only where the clock could be trusted at both.
+pub(super) const AGE_MAX: i64 = 30 * 24 * 60 * 60 * 1000;
+
 /// One event as it goes out.
 #[derive(Debug)]
 struct Letter {
@@ -26,46 +31,68 @@ struct Letter {
     payload: Box<[u8]>,
 }
 
-/// Events lost in a row.
-#[derive(Debug)]
-struct Gap {
-    count: u64,
-    first: u64,
-    last: u64,
-    at: Timestamp,
-    clock_synced: bool,
-}
-
 /// See the head of this file.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     board: String,
     boot_id: BootId,
     in_flight: Option<Letter>,
-    gap: Option<Gap>,
+    /// What the one in flight tells of, when it is no event of the board's.
+    confessing: Option<Dropped>,
+    gap: Option<Dropped>,
     queue: VecDeque<Letter>,
     bytes: usize,
     dropped: u64,
+    newest: u64,
 }
 
 impl Outbox {
+    /// Takes in what an earlier run left, before anything else.
+    pub(super) fn restore(&mut self, events: &[Event], dropped: Option<Dropped>) {
+        let mut events = events.iter();
+        if let Some(gap) = dropped {
+            self.gap = Some(gap);
+            self.dropped += gap.count;
+            // Nothing older than what was given up is kept, but the one that was in flight then.
+            if let Some(event) = events.clone().next().filter(|event| event.seq < gap.first) {
+                self.in_flight = Some(Letter::of(event));
+                events.next();
+            }
+        }
+        for event in events {
+            self.push(event);
+        }
+    }
+
+    /// How far events have got.
+    pub(super) fn delivery(&self) -> Delivery {
+        let in_flight = self.in_flight.as_ref().filter(|_| self.confessing.is_none());
+        let dropped = match (self.confessing, self.gap) {
+            (Some(told), Some(gap)) => {
+                Some(Dropped { count: told.count + gap.count, first: told.first, ..gap })
+            }
+            (told, gap) => told.or(gap),
+        };
+        Delivery {
+            in_flight: in_flight.map(|letter| letter.seq),
+            kept_from: self.queue.front().map_or(self.newest + 1, |letter| letter.seq),
+            dropped,
+        }
+    }
+
     /// Takes one event in.
     pub(super) fn push(&mut self, event: &Event) {
         self.board.clone_from(&event.board);
         self.boot_id.clone_from(&event.boot_id);
-        let letter = Letter {
-            seq: event.seq,
-            at: event.at,
-            clock_synced: event.clock_synced,
-            payload: serde_json::to_vec(event).unwrap_or_default().into(),
-        };
+        self.newest = self.newest.max(event.seq);
+        let letter = Letter::of(event);
         self.bytes += letter.payload.len();
         let is_too_long = letter.payload.len() > EVENT_BYTES_MAX || letter.payload.is_empty();
         self.queue.push_back(letter);
         if is_too_long {
             self.drop_last();
         }
-        while self.queue.len() > EVENTS_MAX || self.bytes > BYTES_MAX {
+        while self.queue.len() > EVENTS_MAX || self.bytes > BYTES_MAX || self.is_stale(event) {
             self.drop_first();
         }
     }
@@ -74,7 +101,10 @@ impl Outbox {
     pub(super) fn head(&mut self) -> Option<Vec<u8>> {
         if self.in_flight.is_none() {
             self.in_flight = match self.gap.take() {
-                Some(gap) => Some(self.confession(&gap)),
+                Some(gap) => {
+                    self.confessing = Some(gap);
+                    Some(self.confession(&gap))
+                }
                 None => {
                     let letter = self.queue.pop_front();
                     self.bytes -= letter.as_ref().map_or(0, |letter| letter.payload.len());
@@ -88,6 +118,7 @@ impl Outbox {
     /// The broker has what was in flight.
     pub(super) fn acknowledged(&mut self) {
         self.in_flight = None;
+        self.confessing = None;
     }
 
     /// Events not yet acknowledged.
@@ -113,6 +144,14 @@ impl Outbox {
         }
     }
 
+    /// The oldest is from so long before `newest` that nobody waits for it.
+    fn is_stale(&self, newest: &Event) -> bool {
+        self.queue.front().is_some_and(|oldest| {
+            let is_known = oldest.clock_synced && newest.clock_synced;
+            is_known && newest.at.0.saturating_sub(oldest.at.0) > AGE_MAX
+        })
+    }
+
     fn drop_first(&mut self) {
         if let Some(letter) = self.queue.pop_front() {
             self.bytes -= letter.payload.len();
@@ -122,7 +161,7 @@ impl Outbox {
     }
 
     fn widen(&mut self, lost: &Letter) {
-        let gap = self.gap.get_or_insert(Gap {
+        let gap = self.gap.get_or_insert(Dropped {
             count: 0,
             first: lost.seq,
             last: lost.seq,
@@ -135,7 +174,7 @@ impl Outbox {
         gap.clock_synced = lost.clock_synced;
     }
 
-    fn confession(&self, gap: &Gap) -> Letter {
+    fn confession(&self, gap: &Dropped) -> Letter {
         let event = Event {
             schema: titania_core::published::SCHEMA,
             board: self.board.clone(),
@@ -154,11 +193,17 @@ impl Outbox {
                 gap.count, gap.first, gap.last
             ),
         };
-        Letter {
-            seq: gap.last,
-            at: gap.at,
-            clock_synced: gap.clock_synced,
-            payload: serde_json::to_vec(&event).unwrap_or_default().into(),
+        Letter::of(&event)
+    }
+}
+
+impl Letter {
+    fn of(event: &Event) -> Self {
+        Self {
+            seq: event.seq,
+            at: event.at,
+            clock_synced: event.clock_synced,
+            payload: serde_json::to_vec(event).unwrap_or_default().into(),
         }
     }
 }

@@ -91,3 +91,77 @@ fn one_event_over_the_limit_is_given_up_alone() {
         assert!(seqs.starts_with(&[1]) && seqs.ends_with(&[3]), "{case}: {seqs:?}");
     }
 }
+
+#[test]
+fn what_was_too_long_ago_is_given_up_where_the_clock_could_be_trusted() {
+    for (case, is_synced, old, dropped) in [
+        ("at it", true, 0, 0),
+        ("past it", true, -1, 1),
+        ("past it, by a clock that was wrong", false, -1, 0),
+    ] {
+        let mut outbox = Outbox::default();
+        outbox.push(&Event { at: Timestamp(old), clock_synced: is_synced, ..event(1, "old") });
+        outbox.push(&Event { at: Timestamp(AGE_MAX), ..event(2, "new") });
+        assert_eq!(outbox.dropped(), dropped, "{case}");
+    }
+}
+
+#[test]
+fn delivery_tells_what_is_still_needed() {
+    let mut outbox = Outbox::default();
+    let told = |in_flight, kept_from| Delivery { in_flight, kept_from, dropped: None };
+    outbox.push(&event(7, "a"));
+    outbox.push(&event(9, "b"));
+    assert_eq!(outbox.delivery(), told(None, 7));
+    let _sent = outbox.head();
+    assert_eq!(outbox.delivery(), told(Some(7), 9));
+    outbox.acknowledged();
+    assert_eq!(outbox.delivery(), told(None, 9));
+    let _told = take(&mut outbox);
+    assert_eq!(outbox.delivery(), told(None, 10));
+}
+
+/// Overfills an outbox with the first event in flight.
+fn overfilled() -> Outbox {
+    let mut outbox = Outbox::default();
+    outbox.push(&event(1, "in flight"));
+    let _sent = outbox.head();
+    for seq in 2..=EVENTS_MAX as u64 + 3 {
+        outbox.push(&event(seq, "x"));
+    }
+    outbox
+}
+
+#[test]
+fn a_restart_goes_on_with_the_one_in_flight_the_gap_and_the_rest() {
+    let before = overfilled();
+    let delivery = before.delivery();
+    let gap = delivery.dropped.unwrap();
+    assert_eq!((gap.count, gap.first, gap.last), (2, 2, 3));
+    assert_eq!((delivery.in_flight, delivery.kept_from), (Some(1), 4));
+    let left: Vec<Event> =
+        std::iter::once(1).chain(4..=EVENTS_MAX as u64 + 3).map(|seq| event(seq, "x")).collect();
+    let mut after = Outbox::default();
+    after.restore(&left, delivery.dropped);
+    assert_eq!((after.delivery(), after.dropped()), (delivery, 2));
+    let told: Vec<_> = std::iter::from_fn(|| take(&mut after)).map(|e| (e.seq, e.kind)).collect();
+    assert_eq!(told[0], (1, EventType::AgentStarted));
+    assert_eq!(told[1], (3, EventType::EventsDropped));
+    assert_eq!(told[2], (4, EventType::AgentStarted));
+    assert_eq!(told.len(), EVENTS_MAX + 2);
+    assert_eq!(after.delivery().dropped, None, "told");
+}
+
+#[test]
+fn what_is_given_up_while_that_is_being_told_is_told_next() {
+    let mut outbox = overfilled();
+    outbox.acknowledged();
+    let _confession = outbox.head();
+    outbox.push(&event(EVENTS_MAX as u64 + 4, "x"));
+    let dropped = outbox.delivery().dropped.unwrap();
+    assert_eq!((dropped.count, dropped.first, dropped.last), (3, 2, 4), "none of it told yet");
+    assert_eq!(outbox.delivery().in_flight, None, "no event of the board's");
+    outbox.acknowledged();
+    let dropped = outbox.delivery().dropped.unwrap();
+    assert_eq!((dropped.count, dropped.first, dropped.last), (1, 4, 4));
+}

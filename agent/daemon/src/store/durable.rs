@@ -1,13 +1,15 @@
 //! Files that survive a power cut: the only place of the tree that renames.
 //!
 //! Promise: when a function here answers Ok, what it did is on disk; after a power cut in the middle a file
-//! holds the old bytes or the new, never a mix, and a folder lies under the old name or the new one.
+//! holds the old bytes or the new, never a mix, and a folder lies under the old name or the new one. What is made
+//! belongs to whom its folder belongs: root's at the volume root, the agent's own in the state folder, whatever uid
+//! the agent runs under.
 //! Trusts: the folders it writes in, which only root can write. Distrusts: what lies at the paths themselves
 //! (links are never followed), and the disk, which may be full.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FallocateFlags, OFlags, RenameFlags};
@@ -53,7 +55,10 @@ pub fn create_marker(path: &Path) -> io::Result<()> {
         .custom_flags(no_follow())
         .open(path);
     match made {
-        Ok(file) => file.sync_all()?,
+        Ok(file) => {
+            belong(&file, parent(path)?)?;
+            file.sync_all()?;
+        }
         // Synced again: an earlier call may have died before its own sync.
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
         Err(e) => return Err(e),
@@ -117,6 +122,7 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 pub fn create_folder(path: &Path, mode: u32) -> io::Result<()> {
     match fs::create_dir(path) {
         Ok(()) => {
+            belong(&File::open(path)?, parent(path)?)?;
             fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
             sync_folder(parent(path)?)
         }
@@ -212,8 +218,18 @@ fn open_fresh(fresh: &Path, mode: u32) -> io::Result<File> {
         .mode(mode)
         .custom_flags(no_follow())
         .open(fresh)?;
+    belong(&file, parent(fresh)?)?; // before the mode: a new owner takes bits from it
     file.set_permissions(fs::Permissions::from_mode(mode))?; // whatever the umask
     Ok(file)
+}
+
+/// Gives what was just made to the owner and group of `folder`, unless it has them.
+fn belong(made: &File, folder: &Path) -> io::Result<()> {
+    let (own, wanted) = (made.metadata()?, fs::metadata(folder)?);
+    if (own.uid(), own.gid()) == (wanted.uid(), wanted.gid()) {
+        return Ok(());
+    }
+    fchown(made, Some(wanted.uid()), Some(wanted.gid()))
 }
 
 /// A crash leaves one such file, which goes the next time.

@@ -11,12 +11,14 @@ mod error;
 mod handle;
 pub mod history;
 pub mod instance;
+mod outbox;
 pub mod records;
 pub mod sequence;
 pub mod state_folder;
 
 pub use error::StoreError;
 pub use handle::Store;
+pub use outbox::{Left, Outbox};
 pub use records::Loaded;
 pub use sequence::Sequence;
 pub use state_folder::{Durability, StateFolder};

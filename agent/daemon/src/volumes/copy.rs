@@ -1,14 +1,14 @@
 //! The copy of a fork: one pass over the parent's folder into the new one's, which is empty.
 //!
-//! Promise: owner, mode, times, links and hard links, pipes and holes are as in the parent, and all is on disk before
-//! the copy is said to be done; the parent is only read. Keys that the new specification does not have are copied
+//! Promise: owner, mode, times, extended attributes (access control lists among them), links and hard links, pipes and
+//! holes are as in the parent, and all is on disk before the copy is said to be done; the parent is only read. Keys that the new specification does not have are copied
 //! as well, so that one that has them again finds them. Sockets, devices and what is mounted inside are left out with a
 //! note. Nothing of a copy that failed is left.
 //! Distrusts: everything in the parent: its links are copied, never followed.
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
@@ -19,7 +19,7 @@ use super::error::VolumesError;
 use super::notes::{Notes, shown};
 use super::paths::{Place, ensure_root, state_keys};
 use super::tree::{self, DEPTH_MAX, Meta};
-use super::{bytes, files, forks};
+use super::{attributes, bytes, files, forks};
 use crate::workers::Cancel;
 
 /// Hard-linked files whose first copy is remembered; further ones are copied each for itself, with a note. With
@@ -254,10 +254,14 @@ impl<'a> Copier<'a> {
         let Some(level) = self.levels.pop() else {
             return Ok(());
         };
-        dress(&level.to, &level.meta)
-            .and_then(|()| rustix::fs::fsync(&level.to))
-            .map_err(failed)?;
+        let finished = (|| {
+            let missed = dress_from(level.from.fd()?, &level.to, &level.meta)?;
+            rustix::fs::fsync(&level.to)?;
+            Ok(missed)
+        })();
+        let missed = finished.map_err(failed)?;
         self.copied.entries += 1;
+        self.tell_missed(&level.name, &missed);
         Ok(())
     }
 
@@ -282,21 +286,31 @@ impl<'a> Copier<'a> {
             }
             let to = create(&level.to, &name)?;
             let bytes = bytes::copy(&from, &to, seen.bytes, self.cancel)?;
-            dress(&to, &seen)?;
+            let missed = dress_from(&from, &to, &seen)?;
             rustix::fs::fsync(&to)?;
-            Ok(bytes)
+            Ok((bytes, missed))
         })();
-        let bytes = match copied {
-            Ok(bytes) => bytes,
+        let (bytes, missed) = match copied {
+            Ok(copied) => copied,
             Err(Errno::CANCELED) => return Err(VolumesError::Cancelled),
             Err(e) => return Err(failed(e)),
         };
         self.copied.bytes = self.copied.bytes.saturating_add(bytes);
         self.copied.entries += 1;
+        self.tell_missed(&name, &missed);
         if meta.links > 1 {
             self.remember(name, meta.inode);
         }
         Ok(())
+    }
+
+    fn tell_missed(&mut self, name: &CString, missed: &[CString]) {
+        for attribute in missed {
+            let path = self.path(self.from, Some(name));
+            let attribute = attribute.to_string_lossy();
+            let note = || format!("{}: its attribute {attribute} could not be set", shown(&path));
+            self.copied.notes.add(note);
+        }
     }
 
     fn remember(&mut self, name: CString, inode: u64) {
@@ -334,6 +348,14 @@ fn dress(to: &OwnedFd, meta: &Meta) -> Result<(), Errno> {
     tree::give(to, meta.owner)?;
     rustix::fs::fchmod(to, Mode::from_raw_mode(meta.mode))?;
     rustix::fs::futimens(to, &meta.times.stamps())
+}
+
+/// The same with extended attributes; those that could not be set. They come before the times, which they change.
+fn dress_from(from: impl AsFd, to: &OwnedFd, meta: &Meta) -> Result<Vec<CString>, Errno> {
+    dress(to, meta)?;
+    let missed = attributes::copy(from, to)?;
+    rustix::fs::futimens(to, &meta.times.stamps())?;
+    Ok(missed)
 }
 
 fn link(level: &Level, name: &CString, source: &OwnedFd, meta: &Meta) -> Result<(), Errno> {

@@ -69,7 +69,7 @@ impl Volumes {
         Place::new(&self.root, app)
     }
 
-    async fn quick<T: Send + 'static>(
+    pub(super) async fn quick<T: Send + 'static>(
         &self,
         act: &'static str,
         job: impl FnOnce() -> Result<T, VolumesError> + Send + 'static,

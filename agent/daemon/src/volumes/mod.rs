@@ -13,6 +13,7 @@
 //! `<root>/<app>/data.<key>.{owning,seeding,seeded}`, which no key can clash with. `<app>/`, `state/` and `data/`
 //! are root's, 0711, because what lies in them decides what runs; forks and volumes are 0700 and the app's.
 
+mod attributes;
 mod bytes;
 mod copy;
 mod error;

@@ -6,7 +6,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use titania_core::names::InstanceId;
@@ -208,13 +207,11 @@ fn write_id(root: &Path, id: &InstanceId) -> Result<(), VolumesError> {
         .map_err(VolumesError::std("write", &path))
 }
 
+/// Others pass through to what is theirs, whatever the umask was.
 fn make_root(root: &Path) -> Result<(), VolumesError> {
-    fs::create_dir_all(root).map_err(VolumesError::std("make", root))?;
-    // Others pass through to what is theirs, whatever the umask was.
-    fs::set_permissions(root, fs::Permissions::from_mode(0o755))
-        .map_err(VolumesError::std("open to others", root))?;
-    for above in root.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()) {
-        durable::sync_folder(above).map_err(VolumesError::std("sync", above))?;
+    let missing: Vec<&Path> = root.ancestors().take_while(|folder| !folder.is_dir()).collect();
+    for folder in missing.into_iter().rev() {
+        durable::create_folder(folder, 0o755).map_err(VolumesError::std("make", folder))?;
     }
     Ok(())
 }

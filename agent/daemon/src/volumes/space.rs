@@ -2,9 +2,24 @@
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::VolumesError;
+use super::handle::Volumes;
+
+impl Volumes {
+    /// Where paths really lie, links followed; those that do not exist are left out.
+    ///
+    /// # Errors
+    /// A disk hangs.
+    pub async fn real_paths(
+        &self,
+        paths: Vec<PathBuf>,
+    ) -> Result<Vec<(PathBuf, PathBuf)>, VolumesError> {
+        let real = |path: PathBuf| std::fs::canonicalize(&path).ok().map(|real| (path, real));
+        self.quick("look at paths", move || Ok(paths.into_iter().filter_map(real).collect())).await
+    }
+}
 
 /// Bytes free for the agent on the disk of `path`, or of the nearest folder above it that exists.
 ///

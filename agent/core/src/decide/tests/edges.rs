@@ -71,6 +71,7 @@ fn p1_a_release_that_is_lost_holds_up_no_update() {
     let newer = Candidate::Known(spec(b"newer"));
     check(&[
         ("the candidate is taken", lost.clone(), "write Begin"),
+        ("an update goes on", with(ready(), |w| without_old(w, Some(false))), "Fork"),
         (
             "also one that waited for the old one to settle",
             with(lost.clone(), |w| w.record.tries = Some(tried.clone())),
@@ -186,6 +187,29 @@ fn p1_a_first_install_that_can_not_start_gives_way_to_a_corrected_one() {
             "the registry is away",
             with(refused, |w| w.candidate = Candidate::Unknown),
             "wait Failed",
+        ),
+    ]);
+}
+
+#[test]
+fn p2_what_a_new_one_wrote_too_early_is_copied_anew() {
+    let early = with(forked(), |w| w.containers[1] = container(NEW, ContainerState::Running));
+    let first = with(early.clone(), |w| {
+        w.record.current = None;
+        w.containers.remove(0);
+        w.forks.remove(0);
+    });
+    check(&[
+        ("beside an old one", early.clone(), "Unfinish"),
+        ("without an old one", first, "Unfinish"),
+        ("then it is stopped", with(early.clone(), |w| w.forks[1].unfinished = true), "Stop"),
+        (
+            "then removed",
+            with(early, |w| {
+                w.forks[1].unfinished = true;
+                w.containers[1] = container(NEW, ContainerState::Exited);
+            }),
+            "Remove",
         ),
     ]);
 }

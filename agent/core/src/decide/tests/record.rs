@@ -198,8 +198,18 @@ fn p1_a_record_without_marks_is_rebuilt_from_what_the_engine_would_start() {
     );
     let mut half = both();
     half[1].unfinished = true;
+    assert_eq!(current(vec![armed(NEW)], half.clone()), Some(OLD), "it ran on half a copy");
     assert_eq!(current(vec![], half), Some(OLD));
+    let mut gone = both();
+    gone[0].folder = false;
+    assert_eq!(current(vec![armed(OLD)], gone), Some(OLD), "its disk may come back");
     assert_eq!(current(vec![], vec![]), None);
+    let marked = World {
+        record_from: RecordFrom::File, // written by a request before anything was looked at
+        forks: vec![fork(OLD, &old, Some(Mark::Committed { count: 1 }))],
+        ..lost
+    };
+    assert_eq!(say(&marked), "write Rebuild");
 }
 
 fn options(old_state: bool, keep_state: bool) -> Options {

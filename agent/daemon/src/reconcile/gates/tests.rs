@@ -1,6 +1,7 @@
 //! Which gate holds a cutover back, and until when.
 
 use super::*;
+use titania_core::definition::{Port, Protocol};
 
 fn port(address: &str, host: u16, protocol: Protocol) -> Port {
     Port { address: address.into(), host, container: 80, protocol }
@@ -11,32 +12,32 @@ fn a_port_of_a_stranger_shuts_the_gate_and_the_app_s_own_does_not() {
     let stranger = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let number = stranger.local_addr().expect("an address").port();
     let wanted = [port("127.0.0.1", number, Protocol::Tcp)];
-    let gate = ports(&wanted, &[]).expect("shut");
+    let gate = ports::taken(&wanted, &[]).expect("shut");
     assert_eq!(gate.reason.code, Code::PortInUse);
     assert_eq!(gate.waiting_for, WaitingFor::Port);
     assert!(gate.reason.message.contains(&format!("127.0.0.1:{number}/tcp")), "{gate:?}");
     let everywhere = [port("", number, Protocol::Tcp)];
-    assert!(ports(&everywhere, &[]).is_some(), "also asked for on all addresses");
-    assert_eq!(ports(&wanted, &wanted), None, "held by the app itself");
-    assert_eq!(ports(&wanted, &everywhere), None, "held by the app itself on all addresses");
-    assert_eq!(ports(&everywhere, &wanted), None, "held by the app itself on one of them");
+    assert!(ports::taken(&everywhere, &[]).is_some(), "also asked for on all addresses");
+    assert_eq!(ports::taken(&wanted, &wanted), None, "held by the app itself");
+    assert_eq!(ports::taken(&wanted, &everywhere), None, "held by the app itself on all addresses");
+    assert_eq!(ports::taken(&everywhere, &wanted), None, "held by the app itself on one of them");
     let udp = [port("127.0.0.1", number, Protocol::Udp)];
-    assert_eq!(ports(&udp, &[]), None, "another protocol");
+    assert_eq!(ports::taken(&udp, &[]), None, "another protocol");
     drop(stranger);
-    assert_eq!(ports(&wanted, &[]), None, "free again");
+    assert_eq!(ports::taken(&wanted, &[]), None, "free again");
 }
 
 #[test]
 fn a_udp_port_of_a_stranger_shuts_the_gate() {
     let stranger = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
     let number = stranger.local_addr().expect("an address").port();
-    assert!(ports(&[port("127.0.0.1", number, Protocol::Udp)], &[]).is_some());
+    assert!(ports::taken(&[port("127.0.0.1", number, Protocol::Udp)], &[]).is_some());
 }
 
 #[test]
 fn an_address_that_the_board_does_not_have_shuts_the_gate() {
     // 192.0.2.0/24 is kept for documentation (RFC 5737).
-    assert!(ports(&[port("192.0.2.1", 18080, Protocol::Tcp)], &[]).is_some());
+    assert!(ports::taken(&[port("192.0.2.1", 18080, Protocol::Tcp)], &[]).is_some());
 }
 
 #[test]

@@ -87,6 +87,58 @@ fn p2_owner_mode_times_links_and_pipes_are_copied_and_the_parent_stays_as_it_is(
 }
 
 #[test]
+fn p2_attributes_and_access_control_lists_are_copied() {
+    let board = Board::new();
+    let state = board.complete(1);
+    fs::create_dir(state.join("folder")).unwrap();
+    for name in ["keys", "plain"] {
+        fs::write(state.join(name), "precious").unwrap();
+    }
+    // Version 2; owner rw, user 1000 r, group none, mask r, others none: acl(5) as the kernel keeps it.
+    let entries: [(u16, u16, u32); 5] =
+        [(1, 6, !0), (2, 4, 1000), (4, 0, !0), (0x10, 4, !0), (0x20, 0, !0)];
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    for (tag, rights, id) in entries {
+        list.extend(tag.to_le_bytes());
+        list.extend(rights.to_le_bytes());
+        list.extend(id.to_le_bytes());
+    }
+    let long = vec![b'x'; 300];
+    let given: [(&str, &str, &[u8]); 5] = [
+        ("keys", "user.origin", b"wallet \0 1"),
+        ("keys", "user.empty", b""),
+        ("keys", "system.posix_acl_access", &list),
+        ("folder", "system.posix_acl_default", &list),
+        ("folder", "user.long", &long),
+    ];
+    let none = rustix::fs::XattrFlags::empty();
+    for (name, attribute, value) in given {
+        rustix::fs::setxattr(state.join(name), attribute, value, none).unwrap();
+    }
+    let many: Vec<String> = (0..40).map(|n| format!("user.number-{n}")).collect();
+    for attribute in &many {
+        rustix::fs::setxattr(state.join("folder"), attribute, b"n", none).unwrap();
+    }
+    age(&state.join("keys"), 5);
+    board.reserve(2, Some(1));
+    let copied = run(&board).unwrap();
+    assert!(copied.notes.is_empty(), "{:?}", copied.notes);
+    let new = fork(&board, 2).join("wallet");
+    let read = |path: PathBuf, attribute: &str| {
+        let mut bytes = vec![0; 1024];
+        rustix::fs::getxattr(path, attribute, &mut bytes[..]).map(|length| bytes[..length].to_vec())
+    };
+    for (name, attribute, value) in given {
+        assert_eq!(read(new.join(name), attribute).as_deref(), Ok(value), "{name} {attribute}");
+    }
+    for attribute in &many {
+        assert_eq!(read(new.join("folder"), attribute).as_deref(), Ok(b"n".as_slice()));
+    }
+    assert_eq!(read(new.join("plain"), "user.origin"), Err(rustix::io::Errno::NODATA));
+    assert_eq!(dressing(&new.join("keys")), dressing(&state.join("keys")));
+}
+
+#[test]
 fn p2_what_the_new_one_writes_does_not_reach_the_old_fork() {
     let board = Board::new();
     let state = board.complete(1);

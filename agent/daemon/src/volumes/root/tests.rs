@@ -1,5 +1,7 @@
 //! Whose volumes these are, in every case of §3.4.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 use crate::volumes::testing::{Board, ID};
 

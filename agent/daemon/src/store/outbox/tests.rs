@@ -1,0 +1,140 @@
+//! What is read again, and when files go.
+
+use std::io::Write;
+
+use titania_core::event::{EventType, Level};
+use titania_core::names::BootId;
+use titania_core::time::Timestamp;
+
+use super::*;
+use crate::scratch::{Scratch, fill};
+
+fn event(seq: u64) -> Event {
+    Event {
+        schema: 1,
+        board: "b".into(),
+        seq,
+        boot_id: BootId("boot".into()),
+        at: Timestamp(5),
+        clock_synced: true,
+        app: None,
+        kind: EventType::AgentStarted,
+        level: Level::Info,
+        reason: None,
+        release: None,
+        update: None,
+        text: "text".into(),
+    }
+}
+
+fn store(scratch: &Scratch) -> Store {
+    Store::new(scratch.path().to_owned()).unwrap()
+}
+
+fn files(scratch: &Scratch) -> Vec<String> {
+    let listed = fs::read_dir(scratch.path().join("outbox")).into_iter().flatten();
+    let mut names: Vec<String> =
+        listed.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn numbers(left: &Left) -> Vec<u64> {
+    left.events.iter().map(|event| event.seq).collect()
+}
+
+fn kept_from(kept_from: u64) -> Delivery {
+    Delivery { kept_from, ..Delivery::default() }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_was_appended_is_there_after_a_restart_and_gone_when_delivered() {
+    let state = Scratch::new();
+    let (mut outbox, left) = Outbox::open(&store(&state)).await.unwrap();
+    assert_eq!((left, files(&state).len()), (Left::default(), 0), "nothing is written for nothing");
+    for seq in 1..=FILE_EVENTS + 2 {
+        outbox.append(&event(seq)).await.unwrap();
+    }
+    assert_eq!(files(&state).len(), 2);
+    let (mut outbox, left) = Outbox::open(&store(&state)).await.unwrap();
+    assert_eq!(numbers(&left), (1..=FILE_EVENTS + 2).collect::<Vec<_>>());
+    assert_eq!(left.events[3], event(4));
+    outbox.append(&event(1_000)).await.unwrap();
+    assert_eq!(files(&state).len(), 3, "a run has a file of its own");
+    outbox.forget(kept_from(FILE_EVENTS)).await.unwrap();
+    assert_eq!(files(&state).len(), 3, "one of the first file is still needed");
+    outbox.forget(kept_from(FILE_EVENTS + 1)).await.unwrap();
+    let names = files(&state);
+    assert_eq!(names, ["00000000000000000065.jsonl", "00000000000000001000.jsonl"]);
+    outbox.forget(kept_from(1_001)).await.unwrap();
+    assert!(files(&state).is_empty());
+    outbox.append(&event(1_001)).await.unwrap();
+    let (_, left) = Outbox::open(&store(&state)).await.unwrap();
+    assert_eq!(numbers(&left), [1_001]);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn damage_costs_the_damaged_lines_alone() {
+    let state = Scratch::new();
+    let (mut outbox, _) = Outbox::open(&store(&state)).await.unwrap();
+    outbox.append(&event(1)).await.unwrap();
+    let add = |bytes: &[u8]| {
+        let path = path(state.path(), 1);
+        OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
+    };
+    add(b"{\"schema\":9,\"news\":true}\n\0\0\0\n");
+    outbox.append(&event(2)).await.unwrap();
+    outbox.append(&event(2)).await.unwrap();
+    add(&serde_json::to_vec(&event(3)).unwrap()[..20]);
+    fs::write(state.path().join("outbox/00000000000000000009.jsonl"), "\0\0\0").unwrap();
+    fs::write(state.path().join("outbox/note.txt"), "a person's").unwrap();
+    fs::write(dropped_path(state.path()), "{").unwrap();
+    let (_, left) = Outbox::open(&store(&state)).await.unwrap();
+    assert_eq!(numbers(&left), [1, 2], "once, in order, and not the cut off one");
+    assert_eq!(left.dropped, None);
+    assert_eq!(
+        files(&state),
+        ["00000000000000000001.jsonl", "dropped.json", "note.txt"],
+        "what tells nothing goes, what is not ours stays"
+    );
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_was_given_up_is_counted_over_a_restart_and_the_one_in_flight_stays() {
+    let state = Scratch::new();
+    let (mut outbox, _) = Outbox::open(&store(&state)).await.unwrap();
+    for seq in 1..=3 * FILE_EVENTS {
+        outbox.append(&event(seq)).await.unwrap();
+    }
+    let dropped = Dropped {
+        count: 2 * FILE_EVENTS,
+        first: 2,
+        last: 2 * FILE_EVENTS + 1,
+        at: Timestamp(5),
+        clock_synced: true,
+    };
+    let delivery =
+        Delivery { in_flight: Some(1), kept_from: 2 * FILE_EVENTS + 2, dropped: Some(dropped) };
+    outbox.forget(delivery).await.unwrap();
+    let (mut outbox, left) = Outbox::open(&store(&state)).await.unwrap();
+    assert_eq!(left.dropped, Some(dropped));
+    let rest = 2 * FILE_EVENTS + 2..=3 * FILE_EVENTS;
+    assert_eq!(numbers(&left), std::iter::once(1).chain(rest).collect::<Vec<_>>());
+    outbox.forget(Delivery { in_flight: None, dropped: None, ..delivery }).await.unwrap();
+    let (_, left) = Outbox::open(&store(&state)).await.unwrap();
+    // The last one given up lies in a file that is still needed: it is told after all.
+    assert_eq!((left.dropped, left.events.len() as u64), (None, FILE_EVENTS), "told");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_full_disk_costs_the_new_event_and_no_old_one() {
+    let disk = Scratch::disk(256 * 1024);
+    let (mut outbox, _) = Outbox::open(&store(&disk)).await.unwrap();
+    outbox.append(&event(1)).await.unwrap();
+    fill(disk.path());
+    let mut long = event(2);
+    long.text = "x".repeat(8 * 1024);
+    assert!(outbox.append(&long).await.unwrap_err().is_disk_full());
+    let (_, left) = Outbox::open(&store(&disk)).await.unwrap();
+    assert_eq!(numbers(&left), [1]);
+}

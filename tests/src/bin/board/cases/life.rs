@@ -1,0 +1,115 @@
+//! The unit, the app's first and next releases, reboots.
+
+use harness::vm::{APP, Arch, Chance, Hardware, Look, Stand};
+use std::time::Instant;
+
+/// A unit of the board that says on its console, without a network, when the app is well.
+const CONSOLE_WITNESS: &str = "/etc/systemd/system/console-witness.service";
+
+/// What the unit's properties say.
+fn property(stand: &Stand, name: &str) -> String {
+    let said = stand.rig.guest().shell(&format!("systemctl show titania-agent -p {name} --value"));
+    said.trim().to_owned()
+}
+
+/// When the app's one container was started.
+pub fn started_at(stand: &Stand) -> String {
+    let script = format!("docker inspect -f '{{{{.State.StartedAt}}}}' {}", container(stand));
+    stand.rig.guest().shell(&script).trim().to_owned()
+}
+
+/// The name of the app's container, by the agent's word.
+pub fn container(stand: &Stand) -> String {
+    stand.app()["container"]["name"].as_str().unwrap_or_default().to_owned()
+}
+
+pub fn unit(stand: &mut Stand) {
+    assert_eq!(property(stand, "ActiveState"), "active");
+    assert_eq!(property(stand, "Type"), "notify");
+    let stamp = || property(stand, "WatchdogTimestampMonotonic").parse::<u64>().unwrap_or(0);
+    let first = stamp();
+    assert!(first > 0, "the watchdog is fed");
+    stand.rig.guest().wait("the watchdog to be fed again", || stamp() > first);
+    assert_eq!(property(stand, "NRestarts"), "0");
+}
+
+pub fn entry(stand: &mut Stand) {
+    let arch = stand.rig.guest().arch();
+    let image = format!("$(docker inspect -f '{{{{.Image}}}}' {})", container(stand));
+    let format = "'{{.Os}}/{{.Architecture}}/{{.Variant}}'";
+    let said = stand.rig.guest().shell(&format!("docker image inspect -f {format} {image}"));
+    let wanted = match arch {
+        Arch::Amd64 => "linux/amd64/",
+        Arch::Armhf => "linux/arm/v7",
+        Arch::Arm64 => "linux/arm64/",
+    };
+    assert_eq!(said.trim(), wanted);
+    let app = stand.app();
+    assert_eq!(app["current"]["platform"], arch.platform(), "{app:#}");
+    let status = stand.rig.guest().status();
+    assert_eq!(status["board"]["engine"]["state"], "ready", "{status:#}");
+}
+
+pub fn pushed(stand: &mut Stand) {
+    stand.update_whole();
+    let app = stand.app();
+    assert_eq!(app["last"]["outcome"], "committed", "{app:#}");
+    assert_eq!(app["last"]["trigger"], "tag", "{app:#}");
+}
+
+pub fn watchdog(stand: &mut Stand) {
+    let guest = stand.rig.guest();
+    let before = started_at(stand);
+    let stopped = property(stand, "MainPID");
+    guest.shell(&format!("kill -STOP {stopped}"));
+    guest.wait("another agent", || {
+        let now = property(stand, "MainPID");
+        now != stopped && now != "0" && property(stand, "ActiveState") == "active"
+    });
+    let journal = guest.shell("journalctl -u titania-agent --no-pager -n 200");
+    assert!(journal.to_lowercase().contains("watchdog timeout"), "{journal}");
+    stand.rig.wait_version(&stand.version());
+    assert_eq!(started_at(stand), before, "the app was not restarted");
+    stand.judge(&Look::at(stand.rig.guest()));
+}
+
+pub fn reboot(stand: &mut Stand) {
+    let (version, _) = stand.push("");
+    let heard = stand.listen(|heard, _| heard.step() == "fetch" || heard.is_over());
+    assert_eq!(heard.step(), "fetch", "{heard:?}");
+    let begun = Instant::now();
+    stand.rig.guest().reboot();
+    stand.come_to_rest(begun, &version, None);
+}
+
+pub fn cut(stand: &mut Stand) {
+    let (version, _) = stand.push("");
+    stand.listen(|heard, _| heard.step() == "probation" || heard.is_over());
+    stand.cut(&mut Chance::of(1));
+    stand.come_back(&version, None);
+}
+
+pub fn no_network(stand: &mut Stand) {
+    let guest = stand.rig.guest();
+    let text = format!(
+        "[Unit]\nAfter=titania-agent.service\n[Service]\nExecStart=/bin/sh -c 'until agentctl \
+         status | grep -q \"^{APP} *ok \"; do sleep 1; done; echo witness: {APP} is ok >/dev/console; \
+         exec sleep 1d'\n[Install]\nWantedBy=multi-user.target\n"
+    );
+    guest.put(CONSOLE_WITNESS, text.as_bytes());
+    guest.shell("systemctl daemon-reload && systemctl enable -q console-witness");
+    guest.shut_down();
+    guest.power_on(&Hardware { has_network: false, ..Hardware::default() });
+    guest.wait("the board to say on its console that its app is ok", || {
+        let said = std::fs::read(guest.console()).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        said.contains("witness: wallet is ok")
+    });
+    // Off as if for ever: what counts is that it was up. The next boot has a network again.
+    guest.cut(&mut Chance::of(2));
+    guest.boot(&Hardware::default());
+    stand.rig.wait_version(&stand.version());
+    let guest = stand.rig.guest();
+    guest.shell(&format!("systemctl disable -q --now console-witness; rm {CONSOLE_WITNESS}"));
+    stand.judge(&Look::at(guest));
+}

@@ -1,0 +1,100 @@
+//! The package: upgraded, removed, purged, installed again.
+
+use super::life::{container, started_at};
+use harness::vm::{APP, Act, Look, Stand, newer, package_for};
+
+/// Steps in which an upgrade is tried.
+const STEPS: [&str; 10] = [
+    "reserve",
+    "fetch",
+    "inspect",
+    "create",
+    "wait",
+    "stop",
+    "fork",
+    "start",
+    "probation",
+    "commit",
+];
+/// Of these so many must have been hit, the long ones at least: an emulated board can be too fast for
+/// the short ones.
+const STEPS_MIN: usize = 4;
+
+pub fn upgrade(stand: &mut Stand) {
+    let folder = stand.rig.folder().to_owned();
+    let first = package_for(stand.rig.guest().arch());
+    let mut hit = Vec::new();
+    for (number, step) in (1..).zip(STEPS) {
+        let package = newer(&first, number, &folder);
+        if upgrade_at(stand, step, &package) {
+            hit.push(step);
+        }
+    }
+    println!("       upgraded in the steps {hit:?}");
+    assert!(hit.len() >= STEPS_MIN, "{hit:?}");
+}
+
+/// Starts an update, stops the agent's process as soon as it is heard to be at `step`, and installs a
+/// newer package then. Returns whether that step was hit.
+fn upgrade_at(stand: &mut Stand, step: &str, package: &std::path::Path) -> bool {
+    let guest = stand.rig.guest();
+    let acts = Look::at(guest).acts().len();
+    let (old, generation) = (started_at(stand), number_of(&container(stand)));
+    let (version, _) = stand.push("");
+    let trap = stand.rig.guest().ssh().prepare(
+        stand.rig.guest().patience(),
+        "agent=$(systemctl show titania-agent -p MainPID --value)",
+        "kill -STOP $agent",
+    );
+    let heard = stand.listen(|heard, _| heard.step() == step || heard.is_over());
+    trap.go();
+    let hit = heard.step() == step;
+    stand.rig.install(package);
+    stand.rig.wait_version(&version);
+    stand.known.committed.push(version);
+    let look = Look::at(stand.rig.guest());
+    let new = number_of(&container(stand));
+    assert!(new > generation && started_at(stand) != old);
+    let act = |action: &str, generation| Act { action: action.to_owned(), generation };
+    let wanted = [act("die", generation), act("start", new)];
+    let acts = &look.acts()[acts..];
+    assert_eq!(acts, wanted, "one stop and one start, whatever the package did at {step}");
+    stand.judge(&look);
+    hit
+}
+
+fn number_of(container: &str) -> u64 {
+    let number = container.rsplit("-g").next().and_then(|number| number.parse().ok());
+    number.unwrap_or_else(|| panic!("{container:?} has no number"))
+}
+
+pub fn remove(stand: &mut Stand) {
+    let before = started_at(stand);
+    let guest = stand.rig.guest();
+    guest.shell("apt-get remove -y -q titania-agent 2>&1");
+    assert_ne!(guest.run("command -v agentctl").code, 0, "it is gone");
+    assert_eq!(stand.rig.version(), Some(stand.version()), "the app runs on");
+    stand.rig.install(&package_for(guest.arch()));
+    stand.rig.wait_version(&stand.version());
+    assert_eq!(started_at(stand), before, "the app was not restarted");
+    stand.judge(&Look::at(stand.rig.guest()));
+}
+
+pub fn purge(stand: &mut Stand) {
+    let before = started_at(stand);
+    let guest = stand.rig.guest();
+    let said = guest.shell("apt-get purge -y -q titania-agent 2>&1");
+    assert!(said.contains("/var/lib/titania-volumes"), "it says what stays, and where: {said}");
+    assert_ne!(guest.run("test -e /etc/titania-agent/agent.toml").code, 0, "settings are gone");
+    assert_ne!(guest.run("test -e /var/lib/titania-agent").code, 0, "records are gone");
+    assert_eq!(stand.rig.version(), Some(stand.version()), "the app runs on");
+    let blobs = guest.shell("find /var/lib/titania-volumes -name blob | wc -l");
+    assert!(blobs.trim().parse::<u32>().is_ok_and(|count| count >= 2), "volumes stay: {blobs}");
+    stand.rig.write_settings();
+    stand.rig.install(&package_for(guest.arch()));
+    stand.rig.define(&stand.rig.definition());
+    let app = stand.rig.wait_version(&stand.version());
+    let name = app["container"]["name"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(started_at(stand), before, "{APP} was taken over as it ran: {name}");
+    stand.judge(&Look::at(stand.rig.guest()));
+}
