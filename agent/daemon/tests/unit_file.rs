@@ -176,6 +176,12 @@ fn the_generator_writes_what_agentd_says_and_nothing_where_it_can_t() {
 }
 
 #[test]
+fn run_is_closed_by_name_since_strict_leaves_it_open() {
+    let unit = std::fs::read_to_string(format!("{PACKAGING}/titania-agent.service")).unwrap();
+    assert!(unit.lines().any(|line| line == "ReadOnlyPaths=/run"), "{unit}");
+}
+
+#[test]
 fn the_unit_orders_itself_after_engine_and_mounts_and_requires_none() {
     let unit = std::fs::read_to_string(format!("{PACKAGING}/titania-agent.service")).unwrap();
     let folder = Folder::new();
