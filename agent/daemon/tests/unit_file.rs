@@ -127,8 +127,9 @@ fn the_unit_is_exposed_no_more_than_the_docs_say() {
     let Some(figure) = exposure(&folder, &plain) else {
         return;
     };
+    // Other versions of systemd weigh otherwise; the promise is the same.
     assert!(figure <= EXPOSURE_MAX, "{figure}");
-    let words = format!("exposure **{}.{}**", figure / 10, figure % 10);
+    let words = format!("exposure **{}.{}**", EXPOSURE_MAX / 10, EXPOSURE_MAX % 10);
     assert!(DOCS.contains(&words), "docs/hardening.md does not say: {words}");
 }
 
