@@ -22,6 +22,8 @@ fn assert_told(stand: &Stand, word: &str) {
     let said = stand.rig.guest().run("agentctl status");
     assert_eq!(said.code, 3, "{said:?}");
     assert!(said.out.contains(word), "{word} is named: {said:?}");
+    let doctor = stand.rig.guest().run("agentctl doctor");
+    assert!(doctor.code == 1 && doctor.out.contains(word), "the doctor, too: {doctor:?}");
     let active = stand.rig.guest().run("systemctl is-active titania-agent").out;
     assert_eq!(active.trim(), "active", "the unit stays active");
 }

@@ -31,6 +31,14 @@ pub fn unit(stand: &mut Stand) {
     assert!(first > 0, "the watchdog is fed");
     stand.rig.guest().wait("the watchdog to be fed again", || stamp() > first);
     assert_eq!(property(stand, "NRestarts"), "0");
+    let guest = stand.rig.guest();
+    assert_eq!(guest.shell("systemctl is-enabled titania-agent").trim(), "enabled");
+    let owner = guest.shell("stat -c %U /proc/$(systemctl show titania-agent -p MainPID --value)");
+    assert_eq!(owner.trim(), "titania-agent", "not root");
+    let socket = guest.shell("stat -c '%a %G' /run/titania-agent/agent.sock");
+    assert_eq!(socket.trim(), "660 titania-agent");
+    let opened = property(stand, "DropInPaths");
+    assert!(opened.contains("50-paths.conf"), "what the files name is opened: {opened}");
 }
 
 pub fn entry(stand: &mut Stand) {

@@ -23,6 +23,8 @@ fn wait_told(stand: &Stand, code: &str) {
     });
     let said = guest.run("agentctl status");
     assert!(said.out.contains("fix:"), "and what to do: {said:?}");
+    let doctor = guest.run("agentctl doctor");
+    assert!(doctor.out.contains("fix:"), "the doctor, too: {doctor:?}");
     assert_active(stand);
 }
 
