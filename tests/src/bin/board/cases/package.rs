@@ -122,9 +122,10 @@ pub fn purge(stand: &mut Stand) {
     assert_eq!(stand.rig.version(), Some(stand.version()), "the app runs on");
     let blobs = guest.shell("find /var/lib/titania-volumes -name blob | wc -l");
     assert!(blobs.trim().parse::<u32>().is_ok_and(|count| count >= 2), "volumes stay: {blobs}");
+    // Its owner puts settings and definition back first: an app without a definition is stopped.
     stand.rig.write_settings();
+    stand.rig.write_definition(&stand.rig.definition());
     stand.rig.install(&package_for(guest.arch()));
-    stand.rig.define(&stand.rig.definition());
     let app = stand.rig.wait_version(&stand.version());
     let name = app["container"]["name"].as_str().unwrap_or_default().to_owned();
     assert_eq!(started_at(stand), before, "{APP} was taken over as it ran: {name}");
