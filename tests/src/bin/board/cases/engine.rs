@@ -1,7 +1,7 @@
 //! Boards whose engine is not there, or not for the agent.
 
 use super::life::started_at;
-use harness::vm::{Look, Stand};
+use harness::vm::Stand;
 
 /// Drop-in of the unit that takes away the right to open what is closed.
 const NO_RIGHTS: &str = "/etc/systemd/system/titania-agent.service.d/no-rights.conf";
@@ -38,7 +38,7 @@ pub fn without(stand: &mut Stand) {
     guest.shell("systemctl unmask -q docker.service docker.socket containerd.service");
     guest.shell("systemctl start docker.service");
     stand.rig.wait_version(&stand.version());
-    stand.judge(&Look::at(stand.rig.guest()));
+    stand.judge();
 }
 
 pub fn without_rights(stand: &mut Stand) {

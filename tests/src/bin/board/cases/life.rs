@@ -1,6 +1,6 @@
 //! The unit, the app's first and next releases, reboots.
 
-use harness::vm::{APP, Arch, Chance, Hardware, Look, Stand};
+use harness::vm::{APP, Arch, Chance, Hardware, Stand};
 use std::time::Instant;
 
 /// A unit of the board that says on its console, without a network, when the app is well.
@@ -78,7 +78,7 @@ pub fn watchdog(stand: &mut Stand) {
     assert!(journal.to_lowercase().contains("watchdog timeout"), "{journal}");
     stand.rig.wait_version(&stand.version());
     assert_eq!(started_at(stand), before, "the app was not restarted");
-    stand.judge(&Look::at(stand.rig.guest()));
+    stand.judge();
 }
 
 pub fn reboot(stand: &mut Stand) {
@@ -119,5 +119,5 @@ pub fn no_network(stand: &mut Stand) {
     stand.rig.wait_version(&stand.version());
     let guest = stand.rig.guest();
     guest.shell(&format!("systemctl disable -q --now console-witness; rm {CONSOLE_WITNESS}"));
-    stand.judge(&Look::at(guest));
+    stand.judge();
 }

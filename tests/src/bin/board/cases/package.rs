@@ -90,7 +90,7 @@ fn upgrade_at(stand: &mut Stand, step: &str, package: &Path) -> bool {
     let wanted = [act("die", generation), act("start", new)];
     let acts = &look.acts()[acts..];
     assert_eq!(acts, wanted, "one stop and one start, whatever the package did at {step}");
-    stand.judge(&look);
+    stand.judge();
     hit
 }
 
@@ -109,7 +109,7 @@ pub fn remove(stand: &mut Stand) {
     stand.rig.install(&package_for(guest.arch()));
     stand.rig.wait_version(&stand.version());
     assert_eq!(started_at(stand), before, "the app was not restarted");
-    stand.judge(&Look::at(stand.rig.guest()));
+    stand.judge();
 }
 
 pub fn purge(stand: &mut Stand) {
@@ -129,5 +129,5 @@ pub fn purge(stand: &mut Stand) {
     let app = stand.rig.wait_version(&stand.version());
     let name = app["container"]["name"].as_str().unwrap_or_default().to_owned();
     assert_eq!(started_at(stand), before, "{APP} was taken over as it ran: {name}");
-    stand.judge(&Look::at(stand.rig.guest()));
+    stand.judge();
 }

@@ -2,7 +2,7 @@
 
 use super::life::started_at;
 use harness::run;
-use harness::vm::{APP, Hardware, Look, Stand};
+use harness::vm::{APP, Hardware, Stand};
 
 /// Size of the second disk, in bytes.
 const SECOND_DISK_BYTES: u64 = 512 * 1024 * 1024;
@@ -42,7 +42,7 @@ pub fn volatile_state(stand: &mut Stand) {
     ));
     stand.rig.wait_version(&stand.version());
     assert_eq!(started_at(stand), before, "the app was not touched");
-    stand.judge(&Look::at(stand.rig.guest()));
+    stand.judge();
 }
 
 pub fn full(stand: &mut Stand) {
@@ -62,7 +62,7 @@ pub fn full(stand: &mut Stand) {
     stand.rig.update();
     stand.rig.wait_version(&version);
     stand.known.committed.push(version);
-    stand.judge(&Look::at(stand.rig.guest()));
+    stand.judge();
 }
 
 pub fn read_only_etc(stand: &mut Stand) {
@@ -114,7 +114,7 @@ pub fn late_disk(stand: &mut Stand) {
     let guest = stand.rig.guest();
     guest.shell(&format!("mount LABEL=volumes {root}"));
     stand.rig.wait_version(&stand.version());
-    stand.judge(&Look::at(stand.rig.guest()));
+    stand.judge();
     let guest = stand.rig.guest();
     guest.shell(&format!(
         "set -e; systemctl stop titania-agent; docker stop $(docker ps -q); cp -a {root} /var/lib/moved; \
