@@ -19,8 +19,6 @@ use std::time::Duration;
 /// Time for an emulated amd64 board to boot, or to do anything else that is waited for: twenty times
 /// what it takes on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Time for one command.
-const COMMAND_TIME: Duration = Duration::from_secs(180);
 /// Time between two looks at a board: each costs it some of what it is waited for.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// Lines of the console that a diagnosis shows.
@@ -114,7 +112,7 @@ impl Guest {
     pub fn wait_in(&self) {
         self.wait("a shell on the board", || {
             self.ssh.open()?;
-            let said = self.ssh.run(COMMAND_TIME, "true", b"");
+            let said = self.ssh.run(self.patience(), "true", b"");
             match said.code {
                 0 => Ok(()),
                 _ => {
@@ -142,7 +140,7 @@ impl Guest {
 
     /// Runs a shell script as root.
     pub fn run(&self, script: &str) -> Said {
-        self.ssh.run(COMMAND_TIME * self.arch.patience(), script, b"")
+        self.ssh.run(self.patience(), script, b"")
     }
 
     /// The same; it must end with 0. Returns what it printed.
@@ -160,8 +158,7 @@ impl Guest {
     #[track_caller]
     pub fn put(&self, path: &str, bytes: &[u8]) {
         let script = format!("mkdir -p \"$(dirname '{path}')\" && cat >'{path}'");
-        let limit = COMMAND_TIME * self.arch.patience();
-        let said = self.ssh.run(limit, &script, bytes);
+        let said = self.ssh.run(self.patience(), &script, bytes);
         assert_eq!(said.code, 0, "{path} can't be written on the board: {}", said.err);
         let size = self.shell(&format!("stat -c %s '{path}'"));
         assert_eq!(size.trim(), bytes.len().to_string(), "all of {path} arrived");

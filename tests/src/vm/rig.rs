@@ -169,10 +169,16 @@ impl Rig {
         document
     }
 
+    /// Writes the app's definition.
+    #[track_caller]
+    pub fn write_definition(&self, document: &Document) {
+        self.guest.put(DEFINITION, document.text().as_bytes());
+    }
+
     /// Writes the app's definition, and has the agent read it.
     #[track_caller]
     pub fn define(&self, document: &Document) {
-        self.guest.put(DEFINITION, document.text().as_bytes());
+        self.write_definition(document);
         self.guest.shell("systemctl reload titania-agent");
     }
 

@@ -13,9 +13,10 @@ use crate::wait::wait_between;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// How long an app may stay away once the engine answers after a boot: what is promised for the record
-/// of power cuts, on the emulated amd64 board.
-const AWAY_MAX: Duration = Duration::from_secs(120);
+/// Time for what is no longer needed after an update to be tidied away.
+const TIDY_TIME: Duration = Duration::from_secs(120);
+/// Time between two looks at the whole board: each costs it some seconds.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 /// What a boot takes until it is at rest, before one was measured.
 const BOOT_TIME_USUAL: Duration = Duration::from_secs(90);
 /// Time between two looks at what was heard over MQTT: no cost to the board.
@@ -70,6 +71,9 @@ pub struct Stand {
     pub rig: Rig,
     /// What must stay true.
     pub known: Known,
+    /// How long the app may stay away once the engine answers after a boot: as long as anything that is
+    /// waited for, unless set.
+    pub away_max: Duration,
     count: u32,
     /// What the last boot took until nothing was under way.
     boot_time: Duration,
@@ -78,7 +82,10 @@ pub struct Stand {
 impl Stand {
     /// A fresh board that is off, with a registry and a broker beside it.
     pub fn new(arch: Arch) -> Self {
-        Self { rig: Rig::new(arch), known: Known::default(), count: 0, boot_time: BOOT_TIME_USUAL }
+        let rig = Rig::new(arch);
+        let away_max = rig.guest().patience();
+        let boot_time = BOOT_TIME_USUAL;
+        Self { rig, known: Known::default(), away_max, count: 0, boot_time }
     }
 
     /// Boots it, installs the package and the app, and fills the app's volumes.
@@ -111,18 +118,27 @@ impl Stand {
         self.known.data_sum = look.text("data sum").to_owned();
         let is_full = self.known.state_sum.lines().count() == 10;
         assert!(is_full && !self.known.instance.is_empty(), "{look:#?}");
-        self.judge(&look);
+        self.judge();
     }
 
-    /// Every promise that can be seen now, of a board at rest.
+    /// Every promise that can be seen of a board at rest, once what is no longer needed was tidied away.
     ///
     /// # Panics
     /// With all complaints, if there are any.
     #[track_caller]
-    pub fn judge(&mut self, look: &Look) {
-        let complaints = at_rest(look, &self.known, &self.version());
-        assert!(complaints.is_empty(), "{}\n{look:#?}", complaints.join("\n"));
+    pub fn judge(&mut self) -> Look {
+        let version = self.version();
+        let limit = TIDY_TIME * self.rig.guest().arch().patience();
+        let look = wait_between(limit, BETWEEN_LOOKS, "a board at rest", || {
+            let look = Look::at(self.rig.guest());
+            let complaints = at_rest(&look, &self.known, &version);
+            match complaints.is_empty() {
+                true => Ok(look),
+                false => Err(format!("{}\n{look:#?}", complaints.join("\n"))),
+            }
+        });
         look.text("data stamps").clone_into(&mut self.known.data_stamps);
+        look
     }
 
     /// The version that was committed last.
@@ -169,7 +185,7 @@ impl Stand {
         let timeline = self.listen(|timeline, _| timeline.is_over());
         self.rig.wait_version(&version);
         self.known.committed.push(version);
-        self.judge(&Look::at(self.rig.guest()));
+        self.judge();
         timeline
     }
 
@@ -215,9 +231,8 @@ impl Stand {
             }
         });
         back.engine = passed();
-        let limit = AWAY_MAX * guest.arch().patience();
         let old = self.version();
-        wait_between(limit, Duration::from_millis(200), "P1: the app to answer", || {
+        wait_between(self.away_max, Duration::from_millis(200), "P1: the app to answer", || {
             match self.rig.version() {
                 Some(said) if said == old || said == version => Ok(()),
                 other => Err(format!("{other:?}, wanted {old} or {version}")),
@@ -241,10 +256,9 @@ impl Stand {
         }
         back.rest = passed();
         self.boot_time = begun.elapsed();
-        let look = Look::at(guest);
+        let look = self.judge();
         let complaints = right_one_first(&look);
         assert!(complaints.is_empty(), "{}\n{look:#?}", complaints.join("\n"));
-        self.judge(&look);
         back
     }
 

@@ -148,5 +148,6 @@ fn p6_agent_without_any_right_stays_up_and_says_which_it_lacks_and_that_the_engi
     for word in ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "fix:"] {
         assert!(said.out.contains(word), "{word}: {said:?}");
     }
+    assert_eq!(board.agent().status()["board"]["engine"]["state"], "refused");
     assert!(board.agent().pid().is_some(), "it stays up");
 }

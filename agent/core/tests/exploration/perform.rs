@@ -141,6 +141,7 @@ impl State {
             }
             Mark::Failed { reason, word, .. } => {
                 plain(reason);
+                self.promise(self.current().is_some(), "P1: a first install was judged");
                 let has_way_back = self.has_way_back(reason);
                 self.promise(word.is_some() || has_way_back, "P1: a verdict without a way back");
                 let is_quarantined = word.is_some_and(|word| word.quarantined);

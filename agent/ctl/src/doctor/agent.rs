@@ -49,11 +49,17 @@ fn of(status: &Status) -> Vec<Check> {
     let agent = &status.agent;
     let mut checks = vec![ok("agent", format!("agentd {} answers", agent.version))];
     let engine = &status.board.engine;
-    if engine.state != "ready" {
-        let what = engine.error.as_ref().map_or("", |reason| &reason.message);
-        let hint = engine.error.as_ref().map_or("", |reason| &reason.hint);
-        let message = format!("to the agent the engine is {}: {what}", engine.state);
-        checks.push(fail("agent_engine", message, hint));
+    match &engine.error {
+        _ if engine.state == "ready" => {}
+        Some(reason) => {
+            let message =
+                format!("to the agent the engine is {}: {}", engine.state, reason.message);
+            checks.push(fail("agent_engine", message, &reason.hint));
+        }
+        None => {
+            let hint = "wait a moment, and ask again";
+            checks.push(warn("agent_engine", "the agent has not heard of the engine yet", hint));
+        }
     }
     let told = |reason: &&Reason| {
         !TOLD_ELSEWHERE.contains(&reason.code.as_str())
@@ -63,7 +69,7 @@ fn of(status: &Status) -> Vec<Check> {
         let made = if GRAVE.contains(&reason.code.as_str()) { fail } else { warn };
         checks.push(made(&reason.code, &reason.message, &reason.hint));
     }
-    if !status.board.id.is_empty() {
+    if !status.board.id.is_empty() && !status.board.platform.is_empty() {
         checks.push(ok("board", format!("{} on {}", status.board.id, status.board.platform)));
     }
     for app in &status.apps {

@@ -7,6 +7,8 @@
 //! Promise: whatever lies in the files, the answer is a drop-in that systemd can read; a path that can't be written
 //! into one is left out, and what is missing is told by the running agent (`board::confinement`).
 
+mod automount;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
@@ -92,8 +94,13 @@ impl Needs {
     }
 }
 
-/// The drop-in.
+/// The drop-in for this board.
 pub fn drop_in(needs: &Needs) -> String {
+    drop_in_with(needs, &automount::points(Path::new("/")))
+}
+
+/// The same with these automount points.
+fn drop_in_with(needs: &Needs, automounts: &BTreeSet<PathBuf>) -> String {
     let mut text = String::from(
         "# Made from /etc/titania-agent by titania-agent-generator. After a change there:\n\
          # systemctl daemon-reload && systemctl restart titania-agent\n",
@@ -111,7 +118,9 @@ pub fn drop_in(needs: &Needs) -> String {
         let _infallible = writeln!(text, "After={unit}");
     }
     text.push_str("[Service]\n");
-    for path in needs.write.iter().filter(|path| can_be_written(path)) {
+    let opened: BTreeSet<&Path> =
+        needs.write.iter().map(|path| automount::opened(path, automounts)).collect();
+    for path in opened.into_iter().filter(|path| can_be_written(path)) {
         // One that is missing now is no error; what is mounted there later is writable by itself.
         let _infallible = writeln!(text, "ReadWritePaths=\"-{}\"", quoted(path));
     }

@@ -160,7 +160,7 @@ impl EngineError {
             Self::Denied { .. } => (
                 Code::EngineAway,
                 Class::Environment,
-                "run the agent as root, or let its group open the socket",
+                "start the agent by its packaged unit, which has the right to open it (CAP_DAC_OVERRIDE), or let its group",
             ),
             Self::Unknown { .. } => (Code::EngineError, Class::Environment, ""),
             Self::Unsupported { .. } => (

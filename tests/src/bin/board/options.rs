@@ -27,7 +27,7 @@ pub struct Options {
     pub count: u32,
     /// What decides when they come.
     pub seed: u64,
-    /// Only cases with this in their names.
+    /// Only cases with one of these words, between commas, in their names.
     pub only: Option<String>,
 }
 

@@ -36,7 +36,6 @@ fn all(stand: &mut Stand, seed: u64) {
     say(format!("power cut in step {cut_at:?} of the update to {version}: {lost:?}"));
     say(format!("the disk until then: {counts:?}"));
     assert!(counts.flushes > 0, "the guest flushes its disk, so a cut can lose what it did not");
-    assert!(CUTOVER.contains(&cut_at), "the cut came in the cutover, not in {cut_at:?}");
     let back = stand.come_back(&version, None);
     let away = (back.app - back.engine).max(0.0);
     say(format!("{version} runs, {away:.1} s after the engine: {back:.1?}"));

@@ -108,3 +108,28 @@ fn names_of_units_are_as_systemd_escapes_them() {
         assert_eq!(escaped(Path::new(path)), name, "{path}");
     }
 }
+
+#[test]
+fn below_an_automount_the_whole_disk_is_opened_since_its_folders_may_not_be_there() {
+    let root = Scratch::new();
+    let write = |name: &str, text: &str| {
+        let path = root.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "etc/fstab",
+        "# LABEL=x /commented ext4 x-systemd.automount 0 0\n\
+         LABEL=datafs /datafs/ ext4 nofail,x-systemd.automount 0 2\n\
+         LABEL=b /my\\040disk ext4 x-systemd.automount\nLABEL=c /plain ext4 nofail 0 2\ncut off\n",
+    );
+    write("etc/systemd/system/mnt-usb.automount", "[Automount]\nWhere = /no\nWhere=/mnt/usb\n");
+    let points = automount::points(root.path());
+    assert_eq!(points, ["/datafs", "/my disk", "/mnt/usb"].map(PathBuf::from).into());
+    let write =
+        ["/datafs/apps", "/datafs/more", "/plain/apps", "/mnt/usb"].map(PathBuf::from).into();
+    let text = drop_in_with(&Needs { write, ..Needs::default() }, &points);
+    let opened: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("ReadWr")).collect();
+    let wanted = ["/datafs", "/mnt/usb", "/plain/apps"];
+    assert_eq!(opened, wanted.map(|path| format!("itePaths=\"-{path}\"")));
+}

@@ -1,6 +1,6 @@
 //! Boards with other control groups.
 
-use harness::vm::{Hardware, Look, Stand};
+use harness::vm::{Hardware, Stand};
 
 /// Boots the board with words on its kernel's command line, runs `act`, and boots it as it was.
 fn with_kernel(stand: &mut Stand, fact: &str, act: impl FnOnce(&mut Stand)) {
@@ -21,7 +21,7 @@ pub fn cgroup_v1(stand: &mut Stand) {
         stand.rig.wait_version(&stand.version());
         stand.update_whole();
     });
-    stand.judge(&Look::at(stand.rig.guest()));
+    stand.judge();
 }
 
 pub fn no_memory_cgroup(stand: &mut Stand) {

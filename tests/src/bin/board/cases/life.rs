@@ -1,6 +1,6 @@
 //! The unit, the app's first and next releases, reboots.
 
-use harness::vm::{APP, Arch, Chance, Hardware, Look, Stand};
+use harness::vm::{APP, Arch, Chance, Hardware, Stand};
 use std::time::Instant;
 
 /// A unit of the board that says on its console, without a network, when the app is well.
@@ -31,6 +31,14 @@ pub fn unit(stand: &mut Stand) {
     assert!(first > 0, "the watchdog is fed");
     stand.rig.guest().wait("the watchdog to be fed again", || stamp() > first);
     assert_eq!(property(stand, "NRestarts"), "0");
+    let guest = stand.rig.guest();
+    assert_eq!(guest.shell("systemctl is-enabled titania-agent").trim(), "enabled");
+    let owner = guest.shell("stat -c %U /proc/$(systemctl show titania-agent -p MainPID --value)");
+    assert_eq!(owner.trim(), "titania-agent", "not root");
+    let socket = guest.shell("stat -c '%a %G' /run/titania-agent/agent.sock");
+    assert_eq!(socket.trim(), "660 titania-agent");
+    let opened = property(stand, "DropInPaths");
+    assert!(opened.contains("50-paths.conf"), "what the files name is opened: {opened}");
 }
 
 pub fn entry(stand: &mut Stand) {
@@ -70,7 +78,7 @@ pub fn watchdog(stand: &mut Stand) {
     assert!(journal.to_lowercase().contains("watchdog timeout"), "{journal}");
     stand.rig.wait_version(&stand.version());
     assert_eq!(started_at(stand), before, "the app was not restarted");
-    stand.judge(&Look::at(stand.rig.guest()));
+    stand.judge();
 }
 
 pub fn reboot(stand: &mut Stand) {
@@ -111,5 +119,5 @@ pub fn no_network(stand: &mut Stand) {
     stand.rig.wait_version(&stand.version());
     let guest = stand.rig.guest();
     guest.shell(&format!("systemctl disable -q --now console-witness; rm {CONSOLE_WITNESS}"));
-    stand.judge(&Look::at(guest));
+    stand.judge();
 }

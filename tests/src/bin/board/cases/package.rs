@@ -2,6 +2,9 @@
 
 use super::life::{container, started_at};
 use harness::vm::{APP, Act, Look, Stand, newer, package_for};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Steps in which an upgrade is tried.
 const STEPS: [&str; 10] = [
@@ -22,6 +25,10 @@ const STEPS_MIN: usize = 4;
 
 pub fn upgrade(stand: &mut Stand) {
     let folder = stand.rig.folder().to_owned();
+    let settings = "/etc/titania-agent/agent.toml";
+    let sum = format!("sha256sum {settings}");
+    stand.rig.guest().shell(&format!("echo '# the words of its owner' >>{settings}"));
+    let before = stand.rig.guest().shell(&sum);
     let first = package_for(stand.rig.guest().arch());
     let mut hit = Vec::new();
     for (number, step) in (1..).zip(STEPS) {
@@ -32,11 +39,35 @@ pub fn upgrade(stand: &mut Stand) {
     }
     println!("       upgraded in the steps {hit:?}");
     assert!(hit.len() >= STEPS_MIN, "{hit:?}");
+    assert_eq!(stand.rig.guest().shell(&sum), before, "settings stay");
+    assert_told_once(stand);
+    stays_off(stand, &newer(&first, 90, &folder));
+}
+
+/// Each update has one line of history.
+fn assert_told_once(stand: &Stand) {
+    let text = stand.rig.guest().shell("agentctl history --json");
+    let history: Value = serde_json::from_str(&text).expect("history is JSON");
+    let lines = history["outcomes"].as_array().cloned().unwrap_or_default();
+    let ids: Vec<&str> = lines.iter().filter_map(|line| line["id"].as_str()).collect();
+    let once: BTreeSet<&str> = ids.iter().copied().collect();
+    assert!(ids.len() == once.len() && ids.len() > STEPS.len(), "{ids:?}");
+}
+
+/// What its owner switched off stays off in an upgrade.
+fn stays_off(stand: &Stand, package: &Path) {
+    let guest = stand.rig.guest();
+    guest.shell("systemctl disable -q --now titania-agent");
+    stand.rig.install(package);
+    assert_eq!(guest.run("systemctl is-enabled titania-agent").out.trim(), "disabled");
+    assert_eq!(guest.run("systemctl is-active titania-agent").out.trim(), "inactive");
+    guest.shell("systemctl enable -q --now titania-agent");
+    stand.rig.wait_version(&stand.version());
 }
 
 /// Starts an update, stops the agent's process as soon as it is heard to be at `step`, and installs a
 /// newer package then. Returns whether that step was hit.
-fn upgrade_at(stand: &mut Stand, step: &str, package: &std::path::Path) -> bool {
+fn upgrade_at(stand: &mut Stand, step: &str, package: &Path) -> bool {
     let guest = stand.rig.guest();
     let acts = Look::at(guest).acts().len();
     let (old, generation) = (started_at(stand), number_of(&container(stand)));
@@ -59,7 +90,7 @@ fn upgrade_at(stand: &mut Stand, step: &str, package: &std::path::Path) -> bool 
     let wanted = [act("die", generation), act("start", new)];
     let acts = &look.acts()[acts..];
     assert_eq!(acts, wanted, "one stop and one start, whatever the package did at {step}");
-    stand.judge(&look);
+    stand.judge();
     hit
 }
 
@@ -71,13 +102,14 @@ fn number_of(container: &str) -> u64 {
 pub fn remove(stand: &mut Stand) {
     let before = started_at(stand);
     let guest = stand.rig.guest();
-    guest.shell("apt-get remove -y -q titania-agent 2>&1");
+    let said = guest.shell("apt-get remove -y -q titania-agent 2>&1");
+    assert!(said.contains("the apps run on"), "{said}");
     assert_ne!(guest.run("command -v agentctl").code, 0, "it is gone");
     assert_eq!(stand.rig.version(), Some(stand.version()), "the app runs on");
     stand.rig.install(&package_for(guest.arch()));
     stand.rig.wait_version(&stand.version());
     assert_eq!(started_at(stand), before, "the app was not restarted");
-    stand.judge(&Look::at(stand.rig.guest()));
+    stand.judge();
 }
 
 pub fn purge(stand: &mut Stand) {
@@ -90,11 +122,12 @@ pub fn purge(stand: &mut Stand) {
     assert_eq!(stand.rig.version(), Some(stand.version()), "the app runs on");
     let blobs = guest.shell("find /var/lib/titania-volumes -name blob | wc -l");
     assert!(blobs.trim().parse::<u32>().is_ok_and(|count| count >= 2), "volumes stay: {blobs}");
+    // Its owner puts settings and definition back first: an app without a definition is stopped.
     stand.rig.write_settings();
+    stand.rig.write_definition(&stand.rig.definition());
     stand.rig.install(&package_for(guest.arch()));
-    stand.rig.define(&stand.rig.definition());
     let app = stand.rig.wait_version(&stand.version());
     let name = app["container"]["name"].as_str().unwrap_or_default().to_owned();
     assert_eq!(started_at(stand), before, "{APP} was taken over as it ran: {name}");
-    stand.judge(&Look::at(stand.rig.guest()));
+    stand.judge();
 }

@@ -2,7 +2,7 @@
 
 use super::life::started_at;
 use harness::run;
-use harness::vm::{APP, Hardware, Look, Stand};
+use harness::vm::{APP, Hardware, Stand};
 
 /// Size of the second disk, in bytes.
 const SECOND_DISK_BYTES: u64 = 512 * 1024 * 1024;
@@ -23,6 +23,8 @@ fn wait_told(stand: &Stand, code: &str) {
     });
     let said = guest.run("agentctl status");
     assert!(said.out.contains("fix:"), "and what to do: {said:?}");
+    let doctor = guest.run("agentctl doctor");
+    assert!(doctor.out.contains("fix:"), "the doctor, too: {doctor:?}");
     assert_active(stand);
 }
 
@@ -40,7 +42,7 @@ pub fn volatile_state(stand: &mut Stand) {
     ));
     stand.rig.wait_version(&stand.version());
     assert_eq!(started_at(stand), before, "the app was not touched");
-    stand.judge(&Look::at(stand.rig.guest()));
+    stand.judge();
 }
 
 pub fn full(stand: &mut Stand) {
@@ -60,7 +62,7 @@ pub fn full(stand: &mut Stand) {
     stand.rig.update();
     stand.rig.wait_version(&version);
     stand.known.committed.push(version);
-    stand.judge(&Look::at(stand.rig.guest()));
+    stand.judge();
 }
 
 pub fn read_only_etc(stand: &mut Stand) {
@@ -112,7 +114,7 @@ pub fn late_disk(stand: &mut Stand) {
     let guest = stand.rig.guest();
     guest.shell(&format!("mount LABEL=volumes {root}"));
     stand.rig.wait_version(&stand.version());
-    stand.judge(&Look::at(stand.rig.guest()));
+    stand.judge();
     let guest = stand.rig.guest();
     guest.shell(&format!(
         "set -e; systemctl stop titania-agent; docker stop $(docker ps -q); cp -a {root} /var/lib/moved; \
