@@ -52,8 +52,8 @@ fn of_fstab(table: &str) -> impl Iterator<Item = PathBuf> {
 }
 
 fn of_unit(text: &str) -> Option<PathBuf> {
-    let point = text.lines().filter_map(|line| line.trim().strip_prefix("Where="));
-    point.last().map(|point| Path::new(point.trim()).components().collect())
+    let mut points = text.lines().filter_map(|line| line.trim().strip_prefix("Where="));
+    points.next_back().map(|point| Path::new(point.trim()).components().collect())
 }
 
 /// Empty where it can't be read: a generator never fails.
