@@ -42,6 +42,9 @@ pub fn status(stand: &mut Stand) {
 }
 
 pub fn journal(stand: &mut Stand) {
+    if stand.known.committed.len() < 2 {
+        stand.update_whole();
+    }
     let said = stand.rig.guest().shell(&format!("journalctl --no-pager -o json TITANIA_APP={APP}"));
     let lines: Vec<Value> =
         said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
