@@ -5,14 +5,19 @@ use crate::board::Board;
 use crate::container::Container;
 use crate::http::Response;
 use crate::tree::Tree;
-use crate::wait::wait_until;
+use crate::wait::{wait_between, wait_until};
 use serde_json::Value;
 use std::io;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Port of the program in the images.
 const PORT: u16 = 8080;
+
+/// Steps that come when a new release was started.
+const AFTER_START: [&str; 3] = ["probation", "commit", "roll_back"];
+/// Between two looks in a probation, which lasts for seconds: an agent has other things to do than to answer.
+const LOOK_PAUSE: Duration = Duration::from_millis(2);
 
 /// One app on a board.
 pub struct App<'b> {
@@ -224,23 +229,32 @@ impl<'b> App<'b> {
         self.wait(&format!("to be at step {step}"), |app| app["update"]["step"] == step)
     }
 
-    /// Returns as soon as an update of this app is seen at `step`; looks without a pause, since some
-    /// steps are short. False: the update ended first.
+    /// Returns as soon as an update of this app is seen at `step`; looks often, since some steps are
+    /// short. False: the step went by unseen.
     #[track_caller]
     pub fn is_caught_at(&self, step: &str) -> bool {
         let last_before = self.status()["last"]["id"].clone();
         let begun = Instant::now();
-        loop {
+        // Hit, passed by unseen, or neither yet; and whether a probation is on.
+        let look = || {
             let status = self.status();
-            if status["update"]["step"] == step {
-                return true;
-            }
-            if !status.is_null() && status["last"]["id"] != last_before {
-                return false;
+            let now = &status["update"]["step"];
+            let is_probation = now == "probation";
+            let is_past = is_probation && !AFTER_START.contains(&step);
+            let has_ended = !status.is_null() && status["last"]["id"] != last_before;
+            let is_hit = (now == step).then_some(true);
+            (is_hit.or((is_past || has_ended).then_some(false)), is_probation)
+        };
+        loop {
+            match look() {
+                (Some(is_hit), _) => return is_hit,
+                (None, true) => break,
+                (None, false) => {}
             }
             let passed = begun.elapsed();
             assert!(passed < SOON, "{}: no update in {passed:?}", self.name);
         }
+        wait_between(SOON, LOOK_PAUSE, &format!("{} to be at {step}", self.name), || look().0)
     }
 
     /// SIGKILL for the agent as soon as an update of this app is seen at `step`. Returns whether it

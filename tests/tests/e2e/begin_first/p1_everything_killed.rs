@@ -5,7 +5,7 @@ use harness::{App, Board, SOON, wait_until};
 use serde_json::json;
 
 /// Releases tried until a short step is hit.
-const TRIES_MAX: usize = 6;
+const TRIES_MAX: usize = 12;
 
 /// Strikes at each of these steps of an update, and looks that all is well each time.
 fn strike_at(steps: &[&str], strike: impl Fn(&Board)) {
