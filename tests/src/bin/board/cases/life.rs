@@ -6,6 +6,10 @@ use std::time::Instant;
 /// A unit of the board that says on its console, without a network, when the app is well.
 const CONSOLE_WITNESS: &str = "/etc/systemd/system/console-witness.service";
 
+/// Most resident memory of the agent after updates, in KiB: a sixth of the unit's MemoryMax. What it takes is
+/// printed, and told in docs/board.md.
+const RESIDENT_MAX_KIB: u64 = 16 * 1024;
+
 /// What the unit's properties say.
 fn property(stand: &Stand, name: &str) -> String {
     let said = stand.rig.guest().shell(&format!("systemctl show titania-agent -p {name} --value"));
@@ -39,6 +43,19 @@ pub fn unit(stand: &mut Stand) {
     assert_eq!(socket.trim(), "660 titania-agent");
     let opened = property(stand, "DropInPaths");
     assert!(opened.contains("50-paths.conf"), "what the files name is opened: {opened}");
+}
+
+pub fn memory(stand: &mut Stand) {
+    let agent = property(stand, "MainPID");
+    let said = stand.rig.guest().shell(&format!(
+        "grep -hE '^(VmHWM|VmRSS|RssAnon|Pss|Pss_Anon):' /proc/{agent}/status /proc/{agent}/smaps_rollup; \
+         stat -c '%n %s B' /usr/sbin/agentd /usr/bin/agentctl"
+    ));
+    let words: Vec<&str> = said.split_whitespace().collect();
+    println!("       {}", words.join(" "));
+    let resident = words.iter().position(|word| *word == "VmRSS:");
+    let resident = resident.and_then(|at| words.get(at + 1)?.parse::<u64>().ok());
+    assert!(resident.is_some_and(|kib| kib > 0 && kib <= RESIDENT_MAX_KIB), "{said}");
 }
 
 pub fn entry(stand: &mut Stand) {
