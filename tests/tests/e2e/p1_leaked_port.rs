@@ -135,9 +135,12 @@ fn p4_port_of_somebody_else_is_not_taken_for_one_that_the_engine_keeps() {
     drop(stranger);
 
     let port = json!({"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": PORT.to_string()}]});
-    board
-        .engine()
-        .create("web", &json!({"Image": web.tagged(), "HostConfig": {"PortBindings": port}}));
+    let body = json!({
+        "Image": web.tagged(),
+        "ExposedPorts": {"8080/tcp": {}},
+        "HostConfig": {"PortBindings": port},
+    });
+    board.engine().create("web", &body);
     board.engine().start_container("web");
     board.agent().start();
     // Longer than an engine that has just started is given.
