@@ -169,6 +169,29 @@ impl Engine {
         }
     }
 
+    /// Takes back the last write of each start, as a cut between two of them does: the network's endpoint is written
+    /// with its ports, that the container's sandbox has it is not (moby/libnetwork#1790). For a dead engine; tells how
+    /// many there were.
+    ///
+    /// # Panics
+    /// When its list of networks can't be read or written.
+    pub fn forget_joins(&self) -> usize {
+        let list = self.folder.join("data/network/files/local-kv.db");
+        let mut bytes = std::fs::read(&list).expect("the engine's list of networks");
+        let (begin, end) = (b"\"Eps\":[{", b"]");
+        let mut count = 0;
+        let mut from = 0;
+        while let Some(at) = position(&bytes[from..], begin).map(|at| from + at + begin.len() - 1) {
+            let size = position(&bytes[at..], end).expect("a list has an end");
+            // JSON of the same length, so that nothing else of the file moves.
+            bytes[at..at + size].fill(b' ');
+            count += 1;
+            from = at + size;
+        }
+        std::fs::write(&list, bytes).expect("the engine's list of networks can be written");
+        count
+    }
+
     /// Ids of all containers, read from its folder: also when it is dead.
     pub(crate) fn container_ids(&self) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.folder.join("data/containers")) else {
@@ -303,4 +326,8 @@ impl Engine {
         }
         String::from_utf8_lossy(&text).into_owned()
     }
+}
+
+fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
 }

@@ -60,6 +60,7 @@ pub enum EventType {
     BoardIdConflict,
     EventsDropped,
     StopStuck,
+    EngineRestartAsked,
 }
 
 /// Events given up in a row, and not told of yet.

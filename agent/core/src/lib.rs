@@ -13,6 +13,7 @@ pub mod definition;
 pub mod digest;
 pub mod event;
 pub mod fork;
+pub mod leak;
 pub mod metrics;
 pub mod names;
 pub mod oci;

@@ -70,6 +70,7 @@ pub enum Code {
     NotWritable,
     UnitStale,
     LimitsMissing,
+    PortLeaked,
 }
 
 /// What went wrong, for a person and for a script.

@@ -176,6 +176,83 @@ fn the_generator_writes_what_agentd_says_and_nothing_where_it_can_t() {
     assert_eq!(other.generate("/nonexistent/agentd", &config), None);
 }
 
+/// Unit and path of the engine's restart, with a program that is there.
+fn engine_units(folder: &Folder) -> [PathBuf; 2] {
+    ["titania-agent-engine.service", "titania-agent-engine.path"].map(|name| {
+        let unit = std::fs::read_to_string(format!("{PACKAGING}/{name}")).unwrap();
+        folder.write(name, &unit.replace("/usr/lib/titania-agent/engine-restart", "/bin/true"))
+    })
+}
+
+#[test]
+fn the_unit_that_restarts_the_engine_is_read_without_a_complaint_and_has_one_right() {
+    let folder = Folder::new();
+    let [service, path] = engine_units(&folder);
+    let text = std::fs::read_to_string(&service).unwrap();
+    assert!(text.lines().any(|line| line == "CapabilityBoundingSet=CAP_DAC_OVERRIDE"), "{text}");
+    for unit in [&service, &path] {
+        let unit = unit.to_str().unwrap();
+        let arguments = ["verify", "--man=no", "--recursive-errors=no", unit];
+        let Some(done) = analyze(&arguments, &folder) else {
+            return;
+        };
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        let ours: Vec<&str> = said.lines().filter(|line| line.contains("titania-agent")).collect();
+        assert!(ours.is_empty(), "{said}");
+    }
+    let Some(figure) = exposure(&folder, &service) else {
+        return;
+    };
+    assert!(figure <= EXPOSURE_MAX, "{figure}");
+}
+
+/// Runs the program of that unit: exit, what it said, and what the service manager was asked for.
+fn restart_engine(folder: &Folder, is_active: bool) -> (Option<i32>, String, String) {
+    let program = format!("{PACKAGING}/titania-agent-engine-restart");
+    let asked = folder.0.join("asked");
+    let _ = std::fs::remove_file(&asked);
+    let active = u8::from(!is_active);
+    let manager = folder.write(
+        "bin/systemctl",
+        &format!(
+            "#!/bin/sh\ncase $* in *is-active*) exit {active} ;; esac\necho \"$*\" >>{asked:?}\n"
+        ),
+    );
+    std::fs::set_permissions(&manager, PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::create_dir_all(folder.0.join("once")).unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.0.join("bin").display());
+    let done = Command::new(program)
+        .env("PATH", path)
+        .env("RUNTIME_DIRECTORY", folder.0.join("once"))
+        .env("TITANIA_REQUEST", folder.0.join("request"))
+        .output()
+        .unwrap();
+    let asked = std::fs::read_to_string(asked).unwrap_or_default();
+    (done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned(), asked)
+}
+
+#[test]
+fn the_engine_is_restarted_once_a_boot_where_it_runs_and_whatever_the_request_says() {
+    let folder = Folder::new();
+    let request = folder.write("request", "docker.service; reboot\n");
+    let (exit, said, asked) = restart_engine(&folder, false);
+    assert_eq!((exit, asked.as_str()), (Some(0), ""), "{said}");
+    assert!(said.contains("does not run"), "{said}");
+    assert!(!request.exists());
+    std::os::unix::fs::symlink("/nonexistent/elsewhere", &request).unwrap();
+    let (exit, said, asked) = restart_engine(&folder, true);
+    assert_eq!(exit, Some(0), "{said}");
+    assert_eq!(asked, "--no-ask-password try-restart docker.service\n");
+    assert!(std::fs::symlink_metadata(&request).is_err(), "a link is taken away, too");
+    folder.write("request", "again\n");
+    let (exit, said, asked) = restart_engine(&folder, true);
+    assert_eq!((exit, asked.as_str()), (Some(0), ""), "{said}");
+    assert!(said.starts_with("<4>docker.service was restarted in this boot before"), "{said}");
+    std::fs::create_dir(&request).unwrap();
+    let (exit, said, asked) = restart_engine(&folder, true);
+    assert_eq!((exit, asked.as_str()), (Some(1), ""), "{said}");
+}
+
 #[test]
 fn run_is_closed_by_name_since_strict_leaves_it_open() {
     let unit = std::fs::read_to_string(format!("{PACKAGING}/titania-agent.service")).unwrap();

@@ -16,6 +16,7 @@ mod p1_engine;
 mod p1_faults;
 mod p1_first_install;
 mod p1_hand;
+mod p1_leaked_port;
 mod p1_network;
 mod p1_record;
 mod p1_registry_down;

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::time::Timestamp;
 
+use super::refusal;
+
 /// Why a call to the engine did not do what it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EngineError {
@@ -145,6 +147,17 @@ impl EngineError {
     pub fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::Refused { refusal, .. } => Some(*refusal),
+            _ => None,
+        }
+    }
+
+    /// The port of the board that a start was refused for because the engine's own list of ports has it; null where
+    /// another program has it.
+    pub fn allocated_port(&self) -> Option<u16> {
+        match self {
+            Self::Refused { refusal: Refusal::PortInUse, message, .. } => {
+                refusal::allocated_port(message)
+            }
             _ => None,
         }
     }

@@ -23,6 +23,7 @@ mod lines;
 mod network;
 mod plan;
 mod process;
+mod publishers;
 mod pull;
 mod refusal;
 mod seen;

@@ -86,6 +86,14 @@ pub(super) fn of_text(message: &str) -> Option<Refusal> {
     is_not_runnable(&text).then_some(Refusal::NotRunnable)
 }
 
+/// The port in `Bind for 0.0.0.0:18080 failed: port is already allocated`: words of Docker's own list of ports. Where a
+/// stranger's program has it the kernel's words come instead, "address already in use".
+pub(super) fn allocated_port(message: &str) -> Option<u16> {
+    let (before, _) = message.split_once(" failed: port is already allocated")?;
+    let (_, bind) = before.rsplit_once("Bind for ")?;
+    bind.rsplit_once(':')?.1.parse().ok()
+}
+
 /// Entry point, its rights, its user, its working folder: what is in the image.
 fn is_not_runnable(text: &str) -> bool {
     let any = |words: &[&str]| words.iter().any(|word| text.contains(word));

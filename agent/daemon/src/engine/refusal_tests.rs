@@ -148,3 +148,26 @@ fn a_pull_blames_the_right_one() {
         assert_eq!(of_pull(message), want, "{message}");
     }
 }
+
+#[test]
+fn a_port_on_the_engines_own_list_is_told_from_one_that_a_program_has() {
+    for (message, want) in [
+        (
+            "driver failed programming external connectivity on endpoint web-g2 (abc): Bind for 127.0.0.1:29084 failed: port is already allocated",
+            Some(29_084),
+        ),
+        ("Bind for 0.0.0.0:18080 failed: port is already allocated", Some(18_080)),
+        ("Bind for :::80 failed: port is already allocated", Some(80)),
+        ("Bind for [::]:80 failed: port is already allocated", Some(80)),
+        (
+            "Error starting userland proxy: listen tcp4 0.0.0.0:18099: bind: address already in use",
+            None,
+        ),
+        ("failed to bind host port for 127.0.0.1:80: address already in use", None),
+        ("Bind for 0.0.0.0:99999 failed: port is already allocated", None),
+        ("Bind for nothing failed: port is already allocated", None),
+        ("port is already allocated", None),
+    ] {
+        assert_eq!(allocated_port(message), want, "{message}");
+    }
+}

@@ -220,7 +220,7 @@ impl Seen {
 }
 
 /// The engine's word for a state; one that is new is `Unknown`, never an error.
-fn state(word: &str) -> ContainerState {
+pub(super) fn state(word: &str) -> ContainerState {
     match word {
         "created" | "configured" | "initialized" => ContainerState::Created,
         "running" | "stopping" => ContainerState::Running,

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use super::app::App;
 use super::exits::Exits;
 use super::inside::Inside;
+use super::leaks::Leaks;
 use super::outlet::Outlet;
 use super::polls::Polls;
 use super::probes::Probes;
@@ -49,6 +50,8 @@ pub struct Agent {
     pub apps: RefCell<BTreeMap<AppName, Rc<App>>>,
     /// Ends of containers, as the event stream told them.
     pub exits: RefCell<Exits>,
+    /// Ports that the engine refuses, or keeps for nobody.
+    pub leaks: RefCell<Leaks>,
     /// Probes.
     pub probes: RefCell<Probes<Inside>>,
     /// Candidates.

@@ -315,6 +315,16 @@ impl Memory {
         true
     }
 
+    /// The engine is another one, or was started again: its list of ports is a new one.
+    pub fn ports_are_listed_anew(&mut self) {
+        let is_its = |reason: &Reason| matches!(reason.code, Code::PortInUse | Code::PortLeaked);
+        let failed = self.evidence.failed.iter().filter(|failed| is_its(&failed.reason));
+        let over: Vec<_> = failed.map(|failed| (failed.generation, failed.step)).collect();
+        for (generation, step) in over {
+            self.forgive(generation, step);
+        }
+    }
+
     /// Forgets all failures: an operator's `retry`, or another target.
     pub fn forgive_all(&mut self) {
         self.failures.clear();

@@ -16,7 +16,7 @@ use titania_core::time::Millis;
 use super::agent::Agent;
 use super::fault::Fault;
 use super::news::Told;
-use super::{apps, hearing, publish};
+use super::{apps, hearing, leaks, publish};
 use crate::board::clock;
 use crate::board::userland::Userland;
 use crate::engine::{About, EngineError, Kind, Role};
@@ -58,6 +58,7 @@ pub async fn keep(agent: Rc<Agent>, userland: Userland) {
         match agent.engine.events(&instance).await {
             Ok(events) => {
                 agent.exits.borrow_mut().connected();
+                leaks::engine_came(&agent);
                 tidy(&agent, &instance).await;
                 apps::adopt_strays(&agent, &instance).await;
                 show_ready(&agent);

@@ -23,6 +23,7 @@ mod gates;
 mod hearing;
 mod inside;
 mod kept;
+mod leaks;
 mod limits;
 mod news;
 mod observe;

@@ -266,6 +266,7 @@ fn whole(agent: &Agent, disks: &[Disk], before: &Status) -> Status {
     problems.extend(shared.confined.clone());
     problems.extend(shared.state.clone());
     problems.extend(shared.root.clone());
+    problems.extend(agent.leaks.borrow().problems());
     let platform =
         shared.platform.as_ref().map(|(platform, reason)| (platform.to_string(), reason.clone()));
     let platform = platform.unwrap_or_default();

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::agent::{Agent, Me, Shared};
 use super::exits::Exits;
 use super::inside::Inside;
+use super::leaks::Leaks;
 use super::news::Told;
 use super::outlet::{self, Outlet};
 use super::polls::Polls;
@@ -157,6 +158,7 @@ fn open(
         shared: RefCell::new(Shared::new()),
         apps: RefCell::new(BTreeMap::new()),
         exits: RefCell::new(Exits::default()),
+        leaks: RefCell::new(Leaks::default()),
         probes: RefCell::new(probes),
         polls: Polls::default(),
         requests: Requests::new(),

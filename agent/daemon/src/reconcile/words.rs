@@ -168,7 +168,7 @@ pub fn awaits(code: Code) -> WaitingFor {
         Code::VolumesMissing | Code::VolumesForeign | Code::StateNotDurable | Code::NotOwned => {
             WaitingFor::Volumes
         }
-        Code::PortInUse => WaitingFor::Port,
+        Code::PortInUse | Code::PortLeaked => WaitingFor::Port,
         Code::DeviceMissing => WaitingFor::Device,
         Code::EngineAway | Code::EngineError => WaitingFor::Engine,
         Code::ClockUnsynced => WaitingFor::Clock,
@@ -253,6 +253,7 @@ pub const fn level(kind: EventType) -> Level {
         | EventType::AppOrphaned
         | EventType::DiskLow
         | EventType::StateRestored
+        | EventType::EngineRestartAsked
         | EventType::EventsDropped => Level::Warning,
         _ => Level::Info,
     }
@@ -310,6 +311,7 @@ pub fn event(
             "events were dropped: too many while the broker was away".to_owned()
         }
         EventType::StopStuck => "its container can't be stopped".to_owned(),
+        EventType::EngineRestartAsked => "a restart of the engine is asked for".to_owned(),
     };
     let of = app.map(|app| format!("{app}: ")).unwrap_or_default();
     let because = why.map(|why| format!(": {}", why.message)).unwrap_or_default();

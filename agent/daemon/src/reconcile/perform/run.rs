@@ -12,6 +12,7 @@ use titania_core::time::Millis;
 use titania_core::world::Container;
 
 use super::super::fault::Fault;
+use super::super::leaks;
 use super::super::news::Told;
 use super::Act;
 use crate::board::clock;
@@ -145,6 +146,7 @@ impl Act<'_> {
         match self.agent.engine.start(&container.id).await {
             Ok(Started::Now | Started::Already) => {
                 self.app.memory.borrow_mut().down.ended(clock::moment());
+                self.has_its_ports(generation);
                 if !is_new {
                     self.tell_started(generation);
                 }
@@ -169,8 +171,18 @@ impl Act<'_> {
                         return Err(Fault::LookAgain); // that one is there by now
                     }
                 }
-                Err(error.into())
+                match error.allocated_port() {
+                    Some(port) => Err(leaks::refused(self, port, &error).await),
+                    None => Err(error.into()),
+                }
             }
+        }
+    }
+
+    /// What was found of its ports before is over.
+    fn has_its_ports(&self, generation: Generation) {
+        if let Some(spec) = self.spec(generation) {
+            leaks::free(self.agent, spec.definition.shape.ports.iter().map(|port| port.host));
         }
     }
 

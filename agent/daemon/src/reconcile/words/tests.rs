@@ -94,6 +94,7 @@ fn a_failure_waits_for_what_would_mend_it() {
     for (code, want) in [
         (Code::DiskLow, WaitingFor::Disk),
         (Code::PortInUse, WaitingFor::Port),
+        (Code::PortLeaked, WaitingFor::Port),
         (Code::RateLimited, WaitingFor::Registry),
         (Code::DeviceMissing, WaitingFor::Device),
         (Code::VolumesMissing, WaitingFor::Volumes),

@@ -1,0 +1,107 @@
+//! A published port that the engine keeps for no container: told apart from one that somebody has.
+//!
+//! After a power cut between two writes of a start, Docker gives the port out again when it starts, and never takes it
+//! back (moby/libnetwork#1790): its own proxy listens there for nobody, each start is refused with "port is already
+//! allocated", and only another start of the engine ends that. A stranger's program is refused with other words, for
+//! those are of the engine's own list of ports: so a port on that list which no container can have is a leak.
+//!
+//! Promise: nothing is called a leak while a container may have the port, or be starting with it just now.
+//! Trusts: that the refusal had those words. Distrusts: one look, and an engine that has just started.
+
+use alloc::string::String;
+
+use crate::time::{Millis, Moment};
+
+/// A leak is found by two refusals so far apart at least: what is being stopped just now gives its port back sooner.
+pub const LOOKS_APART: Millis = Millis::seconds(4);
+/// An engine that is back for less may still be starting what it starts by itself.
+pub const ENGINE_SETTLES: Millis = Millis::seconds(10);
+/// Longest start of a container: so long one that does not run yet may have the port already.
+pub const START_MAX: Millis = Millis::seconds(120);
+/// Longest wait for the update of another app, before the engine is restarted under it: that is a crash of the engine
+/// for it, and ends well; an app that is down weighs more.
+pub const UPDATE_WAIT_MAX: Millis = Millis::seconds(60);
+
+/// A container, whoever made it, that has the port published or is defined to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publisher {
+    /// Engine's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Does it run, or is it about to?
+    pub is_up: bool,
+}
+
+/// Since when starts are refused because of one port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The first of them by the engine that runs now.
+    since: Moment,
+}
+
+/// What a refused start means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// That container has the port.
+    Held(String),
+    /// Not known yet: look again.
+    Unsure,
+    /// The engine keeps it for nobody.
+    Leaked,
+}
+
+/// What is done about a leak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// A restart of the engine is asked for.
+    Ask,
+    /// It was asked for a moment ago: it takes a while.
+    Underway,
+    /// It waits for the update of another app.
+    AfterUpdate,
+    /// It was asked for in this boot, and did not help: a person must look.
+    Tell,
+}
+
+impl Refused {
+    /// Refused again at `now`; what the engine before the one that came at `engine_at` did says nothing of this one.
+    #[must_use]
+    pub fn again(before: Option<Self>, now: Moment, engine_at: Moment) -> Self {
+        before.filter(|before| before.since >= engine_at).unwrap_or(Self { since: now })
+    }
+
+    /// What it means at `now`, with these publishers. `is_own`: a container of the app itself, which starts none of
+    /// them while it starts another.
+    pub fn judge(
+        self,
+        now: Moment,
+        engine_at: Moment,
+        publishers: &[Publisher],
+        is_own: impl Fn(&Publisher) -> bool,
+    ) -> Judgement {
+        if let Some(holder) = publishers.iter().find(|one| one.is_up) {
+            return Judgement::Held(holder.name.clone());
+        }
+        let may_start = publishers.iter().any(|one| !is_own(one));
+        let needed = if may_start { START_MAX } else { LOOKS_APART };
+        let is_settled = now.since(engine_at) >= ENGINE_SETTLES;
+        match is_settled && now.since(self.since) >= needed {
+            true => Judgement::Leaked,
+            false => Judgement::Unsure,
+        }
+    }
+}
+
+/// What is done about a leak that was found at `since`; `asked`: when a restart was asked for in this boot.
+pub fn remedy(now: Moment, since: Moment, asked: Option<Moment>, others_update: bool) -> Remedy {
+    match asked {
+        Some(at) if now.since(at) < UPDATE_WAIT_MAX => Remedy::Underway,
+        Some(_) => Remedy::Tell,
+        None if others_update && now.since(since) < UPDATE_WAIT_MAX => Remedy::AfterUpdate,
+        None => Remedy::Ask,
+    }
+}
+
+#[cfg(test)]
+mod tests;

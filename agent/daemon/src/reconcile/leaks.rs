@@ -1,0 +1,180 @@
+//! Ports that the engine keeps for no container (`titania_core::leak`), and what is done about them.
+//!
+//! Promise: looked at when a start was refused for one, and at no other time. A restart of the engine is asked for by a
+//! file, at most once a boot, and not while another app is being updated, but for a minute at most. Whoever may restart
+//! it (packaging/systemd/titania-agent-engine.path) takes that file away; where nobody does, the board's problems and
+//! the app's reason say what helps.
+//! Trusts: the engine's list of containers. Distrusts: its list of ports.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use titania_core::event::{EventType, Level};
+use titania_core::leak::{Judgement, LOOKS_APART, Refused, Remedy, remedy};
+use titania_core::reason::{Class, Code, Reason};
+use titania_core::status::AppState;
+use titania_core::time::{Millis, Moment};
+
+use super::agent::Agent;
+use super::backoff;
+use super::fault::Fault;
+use super::news::Told;
+use super::perform::Act;
+use crate::board::clock;
+use crate::engine::{EngineError, Kind};
+
+/// The file that asks for a restart of the engine, in the folder that the service manager made for the agent.
+const REQUEST: &str = "engine-restart";
+/// Beside it, the boot in which that was done last.
+const NOTE: &str = "engine-restart.boot";
+/// What helps.
+const HINT: &str = "systemctl restart docker; apps that ran are started again";
+
+/// What is known of ports that starts are refused for.
+#[derive(Debug, Default)]
+pub struct Leaks {
+    /// When the engine that runs now was first heard.
+    engine_at: Moment,
+    /// Ports that its list has, as refused starts told.
+    refused: BTreeMap<u16, Refused>,
+    /// Ports that it keeps for nobody, since when, and what is told of that.
+    leaked: BTreeMap<u16, (Moment, Reason)>,
+    /// When its restart was asked for in this boot.
+    asked: Option<Moment>,
+}
+
+impl Leaks {
+    /// What is wrong with the board because of it.
+    pub fn problems(&self) -> Vec<Reason> {
+        self.leaked.values().map(|(_, reason)| reason.clone()).collect()
+    }
+}
+
+/// The engine is heard anew, mostly because it was started again: with a new list of ports.
+pub fn engine_came(agent: &Agent) {
+    {
+        let mut leaks = agent.leaks.borrow_mut();
+        leaks.engine_at = clock::moment();
+        leaks.refused.clear();
+        leaks.leaked.clear();
+    }
+    for app in agent.all() {
+        app.memory.borrow_mut().ports_are_listed_anew();
+    }
+}
+
+/// An app runs with these ports.
+pub fn free(agent: &Agent, ports: impl Iterator<Item = u16>) {
+    let mut was_leaked = false;
+    for port in ports {
+        let mut leaks = agent.leaks.borrow_mut();
+        leaks.refused.remove(&port);
+        was_leaked |= leaks.leaked.remove(&port).is_some();
+    }
+    if was_leaked {
+        agent.outlet.changed();
+    }
+}
+
+/// A start was refused because the engine's list has `port`: what that means, and when the next try is due.
+pub async fn refused(act: &Act<'_>, port: u16, error: &EngineError) -> Fault {
+    let agent = act.agent;
+    let kind = agent.shared.borrow().about.as_ref().map(|about| about.kind);
+    if kind != Some(Kind::Docker) {
+        return error.clone().into(); // Podman keeps no such list
+    }
+    let publishers = match agent.engine.publishers(port).await {
+        Ok(publishers) => publishers,
+        Err(unknown) => {
+            log::warn!("who has port {port} is not known: {unknown}");
+            return error.clone().into();
+        }
+    };
+    let now = clock::moment();
+    let judgement = {
+        let mut leaks = agent.leaks.borrow_mut();
+        let engine_at = leaks.engine_at;
+        let refused = Refused::again(leaks.refused.get(&port).copied(), now, engine_at);
+        leaks.refused.insert(port, refused);
+        let own = |id: &str| act.world.containers.iter().any(|container| container.id == id);
+        refused.judge(now, engine_at, &publishers, |one| own(&one.id))
+    };
+    match judgement {
+        Judgement::Held(name) => {
+            free(agent, std::iter::once(port));
+            let message = format!("port {port} of the board is published by the container {name}");
+            let hint = "stop that container, or publish another port in the definition";
+            Fault::new(Code::PortInUse, Class::Environment, message, hint)
+        }
+        Judgement::Unsure => soon(error.reason(clock::wall())),
+        Judgement::Leaked => leaked(act, port, now),
+    }
+}
+
+/// Tried again as soon as a second look says more.
+fn soon(reason: Reason) -> Fault {
+    Fault::Failed { reason: Box::new(reason), limit: LOOKS_APART, at_least: Millis(0) }
+}
+
+fn leaked(act: &Act<'_>, port: u16, now: Moment) -> Fault {
+    let agent = act.agent;
+    let asked = asked(agent);
+    let since = agent.leaks.borrow().leaked.get(&port).map_or(now, |(since, _)| *since);
+    let is_updating = agent.all().iter().any(|other| {
+        let memory = other.memory.borrow();
+        let state = memory.status.as_ref().map(|status| status.state);
+        other.name != act.app.name && state == Some(AppState::Updating)
+    });
+    let remedy = remedy(now, since, asked, is_updating);
+    let what = format!("the engine keeps port {port} of the board for no container");
+    let answer = (remedy == Remedy::Ask).then(|| ask(agent, &what));
+    let done = match remedy {
+        Remedy::Ask => match &answer {
+            Some(Err(error)) => format!("its restart could not be asked for: {error}"),
+            _ => "its restart was asked for".to_owned(),
+        },
+        Remedy::Underway => "its restart was asked for".to_owned(),
+        Remedy::AfterUpdate => "its restart waits for the update of another app".to_owned(),
+        Remedy::Tell => "its restart was asked for once in this boot, and not again".to_owned(),
+    };
+    let message = format!("{what}; {done}");
+    let reason = Reason::new(Code::PortLeaked, Class::Environment, message, HINT, clock::wall());
+    if matches!(answer, Some(Ok(()))) {
+        let text = format!("{}: {}", act.app.name, reason.message);
+        let kind = EventType::EngineRestartAsked;
+        agent.outlet.tell(None, Told::because(kind, Level::Warning, &reason, text));
+    }
+    agent.leaks.borrow_mut().leaked.insert(port, (since, reason.clone()));
+    agent.outlet.changed();
+    let is_over = remedy == Remedy::Tell || matches!(answer, Some(Err(_)));
+    let limit = if is_over { backoff::SHORT_MAX } else { LOOKS_APART };
+    Fault::Failed { reason: Box::new(reason), limit, at_least: Millis(0) }
+}
+
+/// When a restart was asked for in this boot, if it was; by an agent before this one: long ago.
+fn asked(agent: &Agent) -> Option<Moment> {
+    let asked = agent.leaks.borrow().asked;
+    asked.or_else(|| {
+        let note = std::fs::read_to_string(folder(agent)?.join(NOTE)).ok()?;
+        (note.trim() == agent.me.boot.0).then_some(Moment(0))
+    })
+}
+
+/// Puts the request where the one who may restart the engine looks for it. What stands in it is for a person.
+fn ask(agent: &Agent, why: &str) -> io::Result<()> {
+    let folder = folder(agent).ok_or(io::ErrorKind::NotFound)?;
+    // Before the request: better none than one at each start of the agent.
+    std::fs::write(folder.join(NOTE), format!("{}\n", agent.me.boot.0))?;
+    std::fs::write(folder.join(REQUEST), format!("{why}\n"))?;
+    agent.leaks.borrow_mut().asked = Some(clock::moment());
+    Ok(())
+}
+
+/// The folder that the service manager made for this run (systemd.exec(5), `RuntimeDirectory=`), else the socket's.
+fn folder(agent: &Agent) -> Option<PathBuf> {
+    let made = std::env::var_os("RUNTIME_DIRECTORY");
+    let first = made.as_ref().and_then(|list| std::env::split_paths(list).next());
+    let of_socket = || PathBuf::from(&agent.settings().paths.socket).parent().map(PathBuf::from);
+    first.filter(|path| path.is_absolute()).or_else(of_socket)
+}
