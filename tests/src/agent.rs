@@ -212,6 +212,19 @@ impl Agent {
         row.and_then(|text| text.parse().ok()).expect("the kernel counts writes")
     }
 
+    /// Time that it has spent on processors in this run, all its threads, from the kernel's account (proc(5)).
+    pub fn processor_time(&self) -> Duration {
+        let id = self.pid().expect("the agent runs");
+        let text = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        // The name stands in brackets and may hold anything; utime and stime are the 14th and 15th field.
+        let fields = text.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().skip(11));
+        let ticks = fields.into_iter().flatten().take(2).filter_map(|field| field.parse().ok());
+        let ticks: Vec<u64> = ticks.collect();
+        assert_eq!(ticks.len(), 2, "the kernel counts time: {text:?}");
+        let a_second = rustix::param::clock_ticks_per_second();
+        Duration::from_millis(ticks.iter().sum::<u64>() * 1000 / a_second.max(1))
+    }
+
     /// Resident memory, in KiB.
     pub fn resident_kib(&self) -> u64 {
         self.memory_kib("VmRSS:")

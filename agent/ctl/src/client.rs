@@ -8,6 +8,8 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use titania_core::api::Problem;
 
@@ -131,12 +133,15 @@ impl Client {
     }
 
     fn exchange(&self, request: &[u8], end: Instant) -> io::Result<Vec<u8>> {
-        // Not to block in `connect` while an agent that hangs has its queue full.
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        connect(&socket, &SocketAddrUnix::new(&self.socket)?)?;
+        let socket =
+            socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        // Also for `connect` (unix(7)), which waits while the agent's queue is full: for its turn, or behind a hang.
+        set_socket_timeout(&socket, Timeout::Send, Some(left(end)?))?;
+        connect(&socket, &SocketAddrUnix::new(&self.socket)?).map_err(|error| match error {
+            Errno::AGAIN => silent(),
+            other => other.into(),
+        })?;
         let mut stream = UnixStream::from(socket);
-        stream.set_nonblocking(false)?;
         stream.set_write_timeout(Some(left(end)?))?;
         stream.write_all(request)?;
         let mut answer = Vec::new();

@@ -11,6 +11,7 @@ mod begin_first {
 mod harness_apps;
 mod harness_itself;
 mod p10_hostile;
+mod p10_pressed;
 mod p1_agent_killed;
 mod p1_engine;
 mod p1_faults;

@@ -6,6 +6,7 @@
 
 mod answer;
 mod events;
+mod pace;
 mod peer;
 mod query;
 mod requests;

@@ -1,4 +1,6 @@
 //! The server: takes connections, counts them, and gives each its limits.
+//!
+//! Promise: however many ask, and however often, the processor is left to the apps.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,12 +14,26 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::Control;
+use super::pace::Pace;
 use super::peer::Peer;
 use super::routes::Routes;
 use super::stream::Hurried;
 
 /// Most connections at once.
-const CONNECTIONS_MAX: usize = 64;
+pub(super) const CONNECTIONS_MAX: usize = 64;
+/// Connections that wait to be taken.
+pub(super) const BACKLOG: i32 = 64;
+/// Answers at once, whoever asks: a person's commands, or a page that reads every app, wait for nothing.
+pub(super) const ANSWERS_AT_ONCE: u32 = 32;
+/// Answers a second beyond that. The document changes fifty times a second at most, so who asks oftener learns no more.
+/// Without a bound, client and agent wake each other as fast as the processor can, and take it from the apps: such pairs
+/// were seen to starve others for seconds, docs/reliability.md. Enough that all who may wait are served within a second.
+pub(super) const ANSWERS_A_SECOND: u32 = 150;
+/// Connections taken at once.
+pub(super) const CONNECTIONS_AT_ONCE: u32 = 64;
+/// Connections taken a second beyond that: one costs less than an answer, and those who only hang up must not hold up
+/// those who ask. A full queue is worked off in a sixth of a second.
+pub(super) const CONNECTIONS_A_SECOND: u32 = 400;
 /// Most of one user, so that one who holds connections leaves room for the others.
 pub(super) const CONNECTIONS_OF_A_USER_MAX: usize = 16;
 /// Longest head of a request: the smallest buffer that hyper allows.
@@ -68,6 +84,8 @@ impl Drop for Place {
 /// Serves, on the runtime that is running, until the future is dropped.
 pub async fn serve(listener: UnixListener, control: Control) {
     let routes = Rc::new(Routes::new(control));
+    let answers = Rc::new(Pace::new(ANSWERS_AT_ONCE, ANSWERS_A_SECOND));
+    let connections = Pace::new(CONNECTIONS_AT_ONCE, CONNECTIONS_A_SECOND);
     let count = Count::default();
     loop {
         let stream = match listener.accept().await {
@@ -78,22 +96,33 @@ pub async fn serve(listener: UnixListener, control: Control) {
                 continue;
             }
         };
+        connections.turn().await;
         let Ok(credentials) = stream.peer_cred() else {
             continue;
         };
         let peer = Peer { uid: credentials.uid(), gid: credentials.gid() };
         // One too many is hung up on: to queue it would let it hold up the others.
         if let Some(place) = Place::take(&count, peer.uid) {
-            tokio::task::spawn_local(connection(stream, peer, routes.clone(), place));
+            let answers = answers.clone();
+            tokio::task::spawn_local(connection(stream, peer, routes.clone(), answers, place));
         }
     }
 }
 
-async fn connection(stream: UnixStream, peer: Peer, routes: Rc<Routes>, _place: Place) {
+async fn connection(
+    stream: UnixStream,
+    peer: Peer,
+    routes: Rc<Routes>,
+    answers: Rc<Pace>,
+    _place: Place,
+) {
     let stream = TokioIo::new(Hurried::new(stream, WRITE_TIME_MAX));
     let service = service_fn(|request| {
-        let routes = routes.clone();
-        async move { Ok::<_, Infallible>(routes.answer(peer, request).await) }
+        let (routes, answers) = (routes.clone(), answers.clone());
+        async move {
+            answers.turn().await;
+            Ok::<_, Infallible>(routes.answer(peer, request).await)
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -13,10 +13,10 @@ use nix::unistd::Group;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with};
 use tokio::net::UnixListener;
 
+use super::server::BACKLOG;
+
 /// Read and write for owner and group: to connect is to write.
 const MODE: u32 = 0o660;
-/// Connections that wait to be taken; each is taken at once.
-const BACKLOG: i32 = 64;
 
 /// Why there is no socket.
 #[derive(Debug)]

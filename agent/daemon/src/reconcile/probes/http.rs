@@ -5,6 +5,7 @@
 //! Only the status line is read (RFC 9112 §4); what follows is drained for a moment, so that the app
 //! does not log a broken pipe at every probe.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -25,16 +26,28 @@ const DRAIN: Duration = Duration::from_millis(200);
 /// Asks `path` at `address`, at most for `limit`. 200 to 399 is a yes; any other status, or an answer that
 /// is no HTTP, a no; no connection, none in time, and one that is closed without a word, no answer.
 pub async fn ask(address: SocketAddr, path: &str, limit: Duration) -> Answer {
-    let Ok(Ok((answer, stream))) = timeout(limit, exchange(address, path)).await else {
-        return Answer::Silence;
+    let reached = Cell::new("no connection");
+    let why = match timeout(limit, exchange(address, path, &reached)).await {
+        Ok(Ok((answer, stream))) => {
+            // How that ends is of no interest: the answer is known.
+            let _ = timeout(DRAIN, drain(stream)).await;
+            return answer;
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("{} ms passed", limit.as_millis()),
     };
-    // How that ends is of no interest: the answer is known.
-    let _ = timeout(DRAIN, drain(stream)).await;
-    answer
+    log::debug!("probe of {address}: {}: {why}", reached.get());
+    Answer::Silence
 }
 
-async fn exchange(address: SocketAddr, path: &str) -> std::io::Result<(Answer, TcpStream)> {
+/// `reached` tells how far it came, for who has to find out why there was no answer.
+async fn exchange(
+    address: SocketAddr,
+    path: &str,
+    reached: &Cell<&'static str>,
+) -> std::io::Result<(Answer, TcpStream)> {
     let mut stream = TcpStream::connect(address).await?;
+    reached.set("connected, no status line");
     stream.write_all(request(address, path).as_bytes()).await?;
     let mut head = Vec::with_capacity(512);
     let mut part = [0u8; 512];
