@@ -99,6 +99,12 @@ impl Look {
         acts.collect()
     }
 
+    /// Was the engine restarted in this boot, since it kept a published port for nobody? Its events of before are gone
+    /// then.
+    pub fn engine_was_restarted(&self) -> bool {
+        self.text("engine restarted").trim() == "yes"
+    }
+
     /// What the app wrote at each start, of the fork that `generation` runs on.
     pub fn stamps(&self, generation: u64) -> Vec<&str> {
         self.text(&format!("stamps {generation}")).lines().collect()
@@ -122,6 +128,7 @@ part containers; docker inspect $(docker ps -aq --no-trunc --filter label={label
 part events; docker events --since 0 --until "$(date +%s)" --filter type=container \
   --filter label={label}.app={APP} --filter event=start --filter event=die \
   --format '{{{{.Action}}}} {{{{index .Actor.Attributes "{label}.generation"}}}}'
+part 'engine restarted'; test -d /run/titania-agent-engine/restarted && echo yes
 part forks; ls -A {volumes}/{APP}/state
 cd {volumes}/{APP}/state && for fork in [0-9]*; do
   [ -d "$fork/state" ] || continue

@@ -63,6 +63,8 @@ pub struct Back {
     pub app: f64,
     /// Nothing was under way any more.
     pub rest: f64,
+    /// The engine was restarted on the way, since it kept a published port for nobody.
+    pub engine_was_restarted: bool,
 }
 
 /// See the head of the module.
@@ -257,6 +259,7 @@ impl Stand {
         back.rest = passed();
         self.boot_time = begun.elapsed();
         let look = self.judge();
+        back.engine_was_restarted = look.engine_was_restarted();
         let complaints = right_one_first(&look);
         assert!(complaints.is_empty(), "{}\n{look:#?}", complaints.join("\n"));
         back

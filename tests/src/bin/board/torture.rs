@@ -137,7 +137,7 @@ impl Row {
         let step = if step.is_empty() { "–" } else { step };
         let again = again.map_or_else(|| "–".to_owned(), |at| format!("{at:.0}"));
         println!(
-            "{number:>4} {to:<4} {:>7.2} {step:<10} {:>5} {:>5} {:>5} {again:>6} {:>6.0} {:>6.0} {:>6.0} {:>6.0}  well",
+            "{number:>4} {to:<4} {:>7.2} {step:<10} {:>5} {:>5} {:>5} {again:>6} {:>6.0} {:>6.0} {:>6.0} {:>6.0}  well{}",
             at.as_secs_f64(),
             lost.kept,
             lost.dropped,
@@ -146,6 +146,7 @@ impl Row {
             back.engine,
             back.app,
             back.rest,
+            if back.engine_was_restarted { ", engine restarted" } else { "" },
         );
     }
 
@@ -184,5 +185,7 @@ fn summary(rows: &[Row], failures: u32, passed: Duration) {
         sum(|lost| lost.torn)
     );
     println!("app back after the engine was seen ready: median {middle:.1} s, worst {worst:.1} s");
+    let leaks = rows.iter().filter(|row| row.back.engine_was_restarted).count();
+    println!("engine restarted, since it kept the app's port for nobody: {leaks}");
     println!("steps that were cut: {counted:?}");
 }
