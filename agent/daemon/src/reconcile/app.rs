@@ -104,6 +104,10 @@ pub struct Memory {
     pub gate_opens: Option<Moment>,
     /// Requests that were taken and not carried out yet.
     pub requests: VecDeque<Taken>,
+    /// Ids of those that end with the update they began, of that number.
+    pub ending: Vec<(String, Generation)>,
+    /// Ids of those that wait until the app is deleted.
+    pub purging: Vec<String>,
     /// Ids of those whose question the registry has answered: they end with what is decided on it.
     pub answered: Vec<String>,
     /// The world of the last round.
@@ -237,6 +241,8 @@ impl Memory {
             look_again: None,
             gate_opens: None,
             requests: VecDeque::new(),
+            ending: Vec::new(),
+            purging: Vec::new(),
             answered: Vec::new(),
             world: None,
             decision: None,
