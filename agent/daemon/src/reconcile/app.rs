@@ -21,6 +21,7 @@ use titania_core::world::{Candidate, Evidence, RecordFrom, World};
 use tokio::sync::Notify;
 
 use super::backoff;
+use super::perform::Early;
 use super::requests::Taken;
 use crate::engine::Seen;
 
@@ -88,6 +89,8 @@ pub struct Memory {
     pub sought_until: Option<Moment>,
     /// How often that was asked in vain.
     pub sought_count: u32,
+    /// The copy that was made while the old container was being stopped: for the step that follows at once.
+    pub early: Option<Early>,
     /// Since when the engine has not ended a container that it was told to stop.
     pub stopping: Option<(String, Moment)>,
     /// The container whose end was told to hang: once, not at each try.
@@ -233,6 +236,7 @@ impl Memory {
             pause: None,
             sought_until: None,
             sought_count: 0,
+            early: None,
             stopping: None,
             stuck: None,
             seen: None,

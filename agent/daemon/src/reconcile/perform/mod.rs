@@ -4,6 +4,7 @@
 //! that failed is tried again after a back-off, per app, generation and step; one whose answer was lost is not
 //! failed: the next look tells.
 
+mod early;
 mod fetch;
 mod fork;
 mod image;
@@ -32,6 +33,7 @@ use super::fault::Fault;
 use super::requests;
 use crate::board::clock;
 
+pub use early::Early;
 pub use fetch::repository;
 pub use write::{append_last, write};
 
@@ -56,6 +58,9 @@ pub async fn perform(agent: &Rc<Agent>, app: &Rc<App>, world: &World, step: Step
     let name = step.name();
     let began = clock::moment();
     log::debug!("{}: {}", app.name, shown(&step));
+    if !matches!(step, Step::Fork(..)) {
+        app.memory.borrow_mut().early = None;
+    }
     let result = act.take(&step).await;
     let now = clock::moment();
     if let Some((name, generation)) = name
