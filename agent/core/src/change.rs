@@ -81,6 +81,8 @@ pub fn apply(record: &Record, change: &Change, stamp: &Stamp) -> Record {
             new.quarantine.clone_from(&rebuilt.quarantine);
             new.proven = false;
         }
+        Change::Stop(by) => new.stopped = Some(Stopped { by: by.clone(), at: stamp.at }),
+        Change::Start => new.stopped = None,
         Change::Purge(by) => {
             new.purge = Some(Stopped { by: by.clone(), at: stamp.at });
             new.intent = None; // what it was for goes, too
@@ -89,8 +91,6 @@ pub fn apply(record: &Record, change: &Change, stamp: &Stamp) -> Record {
             let (stopped, numbers) = (new.stopped.take(), new.numbers);
             new = Record { stopped, numbers, ..Record::default() };
         }
-        Change::Stop(by) => new.stopped = Some(Stopped { by: by.clone(), at: stamp.at }),
-        Change::Start => new.stopped = None,
         Change::Retry => {
             new.quarantine.clear();
             new.refused.clear();
