@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::Generation;
 use crate::outcome::Outcome;
 
 /// What can be asked of an app.
@@ -23,9 +24,28 @@ pub enum Verb {
     Start,
     /// Settle whose board this is.
     Adopt,
+    /// Go on with a copy of the state, so that the state as it is now is kept.
+    Snapshot,
+    /// Run on a copy of a kept fork.
+    Restore,
+    /// Delete the app with all its volumes.
+    Purge,
 }
 
 impl Verb {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Update,
+        Self::Rollback,
+        Self::Retry,
+        Self::Stop,
+        Self::Start,
+        Self::Adopt,
+        Self::Snapshot,
+        Self::Restore,
+        Self::Purge,
+    ];
+
     /// The word as it stands in paths.
     pub const fn word(self) -> &'static str {
         match self {
@@ -35,6 +55,9 @@ impl Verb {
             Self::Stop => "stop",
             Self::Start => "start",
             Self::Adopt => "adopt",
+            Self::Snapshot => "snapshot",
+            Self::Restore => "restore",
+            Self::Purge => "purge",
         }
     }
 }
@@ -47,6 +70,41 @@ pub struct Options {
     pub old_state: bool,
     /// Of `rollback`: with today's state.
     pub keep_state: bool,
+    /// Of `restore`: the fork to be copied; needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fork: Option<Generation>,
+    /// Of `purge`: it is meant; needed, so that nothing is deleted by a slip.
+    #[serde(skip_serializing_if = "is_no")]
+    pub yes: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_no(yes: &bool) -> bool {
+    !yes
+}
+
+impl Options {
+    /// Whether these are options of that verb.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn fit(self, verb: Verb) -> Result<(), &'static str> {
+        let is_of_rollback = verb == Verb::Rollback || !(self.old_state || self.keep_state);
+        if !is_of_rollback {
+            return Err("old-state and keep-state are options of rollback alone");
+        }
+        match (verb, self.fork, self.yes) {
+            _ if self.old_state && self.keep_state => {
+                Err("old-state and keep-state exclude each other: give one")
+            }
+            (Verb::Restore, Some(_), false) | (Verb::Purge, None, true) => Ok(()),
+            (Verb::Restore, None, _) => Err("restore needs the number of a fork"),
+            (Verb::Purge, _, false) => Err("purge deletes for good: it needs yes"),
+            (_, None, false) => Ok(()),
+            (_, Some(_), _) => Err("fork is an option of restore alone"),
+            (_, _, true) => Err("yes is an option of purge alone"),
+        }
+    }
 }
 
 /// State of a request.

@@ -83,6 +83,14 @@ pub fn apply(record: &Record, change: &Change, stamp: &Stamp) -> Record {
         }
         Change::Stop(by) => new.stopped = Some(Stopped { by: by.clone(), at: stamp.at }),
         Change::Start => new.stopped = None,
+        Change::Purge(by) => {
+            new.purge = Some(Stopped { by: by.clone(), at: stamp.at });
+            new.intent = None; // what it was for goes, too
+        }
+        Change::Purged => {
+            let (stopped, numbers) = (new.stopped.take(), new.numbers);
+            new = Record { stopped, numbers, ..Record::default() };
+        }
         Change::Retry => {
             new.quarantine.clear();
             new.refused.clear();
@@ -121,7 +129,12 @@ fn conclude(new: &mut Record, stamp: &Stamp) {
             let (generation, spec) = (i.generation, i.spec.clone());
             let current = Committed { generation, count: *count, spec, at: stamp.at };
             new.proven = new.current.is_some() && i.spec.definition.update.rollback;
-            new.previous = new.current.replace(current);
+            // After a snapshot or a restore the release before is the one it was.
+            let is_same = runs(new, &i.spec);
+            let before = new.current.replace(current);
+            if !is_same {
+                new.previous = before;
+            }
             new.tries = None;
             new.quarantine.retain(|q| !quarantine::is_for(q, &i.spec)); // an operator took it all the same
             new.hold.take_if(|hold| hold.by == AGENT);
@@ -137,9 +150,14 @@ fn conclude(new: &mut Record, stamp: &Stamp) {
     }
 }
 
-/// Counts a try that did not end well.
+/// Whether a specification is that of the current release.
+fn runs(record: &Record, spec: &Spec) -> bool {
+    record.current.as_ref().is_some_and(|current| current.spec.is(spec))
+}
+
+/// Counts a try that did not end well; of the release that is current it was its state that was tried.
 fn count(new: &mut Record, spec: &Spec, reason: &Reason, step: StepName, word: Word) {
-    let Some(config) = spec.release.config else {
+    let Some(config) = spec.release.config.filter(|_| !runs(new, spec)) else {
         return;
     };
     let fresh = Tries { config, definition: spec.hash, named: 0, ambiguous: 0, victims: 0 };

@@ -14,7 +14,7 @@ use crate::record::{Intent, Verdict};
 use crate::status::StepName;
 use crate::step::{Change, Decision, Refusal, Step, Why};
 use crate::target;
-use crate::world::{Candidate, Container, Exit, Health, World};
+use crate::world::{Candidate, Container, Exit, Health, RecordFrom, World};
 
 use Decision::{Blocked, Do, Idle, Wait};
 
@@ -31,6 +31,9 @@ use rules::{
 pub fn decide(w: &World) -> Decision {
     if let Some((reason, waiting_for)) = &w.barrier {
         return Blocked(Why::Board(reason.clone(), *waiting_for), None);
+    }
+    if w.record.purge.is_some() && w.record_from == RecordFrom::File {
+        return clear(w, None, None).unwrap_or(Do(Step::Purge));
     }
     if let Some(change) = rebuild::forward(w) {
         return Do(Step::Write(Box::new(change)));

@@ -109,6 +109,20 @@ impl Fork {
         }
     }
 
+    /// Whether a person had it kept (`agentctl snapshot`): the very next commit was of a copy of it, with the
+    /// same release and definition.
+    pub fn is_manual(&self, all: &[Self]) -> bool {
+        let (Some(file), Some(count)) = (&self.file, self.committed()) else {
+            return false;
+        };
+        let is_its = |other: &ForkFile| {
+            other.parent == Some(self.generation)
+                && (other.config, other.definition) == (file.config, file.definition)
+        };
+        let mut next = all.iter().filter(|f| f.committed() == Some(count.saturating_add(1)));
+        next.any(|f| f.file.as_ref().is_some_and(is_its))
+    }
+
     /// Whether it failed, and if so whether it ever ran.
     pub fn failed(&self) -> Option<bool> {
         match self.file.as_ref()?.mark {

@@ -88,5 +88,7 @@ pub fn word(w: &World, i: &Intent, verdict: &Verdict, old_is_healthy: bool) -> W
         }
         Class::Environment => (Ending::Inconclusive, false),
     };
-    Word { outcome, quarantined, old_is_healthy }
+    // A release that is current failed on another state: nothing is wrong with the release.
+    let is_current = w.record.current.as_ref().is_some_and(|c| c.spec.is(&i.spec));
+    Word { outcome, quarantined: quarantined && !is_current, old_is_healthy }
 }

@@ -71,7 +71,10 @@ fn rebuilt(w: &World) -> Rebuilt {
     let (current, previous) = if is_ahead || record.current.is_none() {
         let mut marked = marked.into_iter();
         match marked.next() {
-            Some(first) => (Some(first), marked.next()),
+            Some(first) => {
+                let previous = marked.find(|other| !other.spec.is(&first.spec));
+                (Some(first), previous)
+            }
             None => (armed().or_else(newest), record.previous.clone()),
         }
     } else {

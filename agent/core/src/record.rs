@@ -39,6 +39,8 @@ pub struct Record {
     pub left: Option<Digest>,
     /// An operator's stop.
     pub stopped: Option<Stopped>,
+    /// An operator has the app deleted: written before the first volume goes, gone when all are.
+    pub purge: Option<Stopped>,
     /// An operator's or the agent's "not now".
     pub hold: Option<Hold>,
     /// Tries of one candidate that did not end well.
@@ -63,6 +65,7 @@ impl Default for Record {
             refused: Vec::new(),
             left: None,
             stopped: None,
+            purge: None,
             hold: None,
             tries: None,
             last: None,
@@ -173,7 +176,7 @@ pub struct Refused {
     pub inspected: bool,
 }
 
-/// An operator's stop.
+/// An operator's word, and when it was given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stopped {
     /// Who.

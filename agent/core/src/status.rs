@@ -195,6 +195,12 @@ pub struct Snapshot {
     pub at: Timestamp,
     /// Kind.
     pub kind: SnapshotKind,
+    /// Release that wrote it, as a person calls it; null when its file can't be read.
+    #[serde(default)]
+    pub release: Option<String>,
+    /// Config digest of that release.
+    #[serde(default)]
+    pub config: Option<Digest>,
 }
 
 /// The definition in force.

@@ -50,6 +50,8 @@ pub enum Step {
     Seek(Generation, Arc<Spec>),
     /// Removes forks and images beyond what is kept.
     Prune(Prunable),
+    /// Deletes all of the app's forks, data and images, then says so in the record.
+    Purge,
 }
 
 /// What may go.
@@ -67,7 +69,7 @@ impl Step {
     /// Its name outside, and the generation it is about; none of a write that belongs to no step of an update.
     pub fn name(&self) -> Option<(StepName, Generation)> {
         Some(match self {
-            Self::Write(_) | Self::Mark(..) | Self::Prune(_) => return None,
+            Self::Write(_) | Self::Mark(..) | Self::Prune(_) | Self::Purge => return None,
             Self::Reserve(file) => (StepName::Reserve, file.generation),
             Self::Fetch(g, _) | Self::Seek(g, _) => (StepName::Fetch, *g),
             Self::Inspect(g, _) => (StepName::Inspect, *g),
@@ -113,8 +115,12 @@ pub enum Change {
     Start,
     /// An operator wants a failed release tried again.
     Retry,
-    /// An operator goes back: the intent, and the release left.
+    /// An operator goes back, or has the state copied: the intent, and the release left.
     GoBack(Intent, Option<Digest>),
+    /// An operator has the app deleted.
+    Purge(String),
+    /// Nothing of it is left.
+    Purged,
     /// A hold is set or cleared.
     Hold(Option<Hold>),
     /// The tag has moved on from the release that an operator left: that may be taken again.

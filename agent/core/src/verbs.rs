@@ -3,6 +3,8 @@
 use alloc::string::{String, ToString};
 
 use crate::api::{Options, Verb};
+use crate::fork::Fork;
+use crate::names::Generation;
 use crate::outcome::Trigger;
 use crate::record::{Committed, Intent};
 use crate::step::Change;
@@ -32,8 +34,8 @@ pub fn change(
     options: Options,
     by: &str,
 ) -> Result<Option<Change>, Refused> {
-    if verb != Verb::Rollback && options != Options::default() {
-        return refused("only rollback has options", "leave --old-state and --keep-state out");
+    if let Err(wrong) = options.fit(verb) {
+        return refused(wrong, "agentctl help shows which options a verb has");
     }
     Ok(match verb {
         Verb::Update if w.wanted.is_none() => {
@@ -45,12 +47,23 @@ pub fn change(
         Verb::Start if w.wanted.is_none() => {
             return refused("its definition is gone", "put its file back into apps.d");
         }
+        Verb::Start if w.record.purge.is_some() => {
+            return refused("it is being deleted", "agentctl status shows when that is done");
+        }
         Verb::Start => w.record.stopped.is_some().then_some(Change::Start),
         Verb::Rollback => Some(go_back(w, options, by)?),
+        Verb::Snapshot => Some(snapshot(w, by)?),
+        Verb::Restore => Some(restore(w, options.fork.unwrap_or_default(), by)?),
+        Verb::Purge if w.record.purge.is_some() => None,
+        Verb::Purge if w.wanted.is_some() && w.record.stopped.is_none() => {
+            return refused("it is defined, and not stopped", "agentctl stop comes first");
+        }
+        Verb::Purge => Some(Change::Purge(by.to_string())),
     })
 }
 
-fn go_back(w: &World, options: Options, by: &str) -> Result<Change, Refused> {
+/// Whether the app may be sent through an update by an operator.
+fn is_ready(w: &World) -> Result<(), Refused> {
     if let Some(i) = &w.record.intent {
         let message = alloc::format!("an update to generation {} is under way", i.generation);
         return refused(message, "agentctl stop ends it; or wait for its outcome");
@@ -58,18 +71,20 @@ fn go_back(w: &World, options: Options, by: &str) -> Result<Change, Refused> {
     if w.wanted.is_none() {
         return refused("its definition is gone", "put its file back into apps.d");
     }
-    if w.record.stopped.is_some() {
+    if w.record.stopped.is_some() || w.record.purge.is_some() {
         return refused("it is stopped", "agentctl start comes first");
     }
+    Ok(())
+}
+
+fn go_back(w: &World, options: Options, by: &str) -> Result<Change, Refused> {
+    is_ready(w)?;
     let Some(previous) = &w.record.previous else {
         return refused("there is no previous release", "agentctl history shows what ran");
     };
     let has_state = !previous.spec.definition.shape.volumes.state.is_empty()
         || current(w).is_some_and(|c| !c.spec.definition.shape.volumes.state.is_empty());
     let old_state = match (options.old_state, options.keep_state) {
-        (true, true) => {
-            return refused("--old-state and --keep-state exclude each other", "give one");
-        }
         (false, false) if has_state => {
             return refused(
                 "its state has moved on since the previous release: say which to use",
@@ -96,4 +111,50 @@ fn go_back(w: &World, options: Options, by: &str) -> Result<Change, Refused> {
 
 fn current(w: &World) -> Option<&Committed> {
     w.record.current.as_ref()
+}
+
+/// The app goes on with a copy of its state; what it has now is kept as it is.
+fn snapshot(w: &World, by: &str) -> Result<Change, Refused> {
+    if w.keep == 0 {
+        return refused(
+            "it would be removed at once: [disk] keep is 0 in agent.toml",
+            "set [disk] keep to how many copies shall be kept",
+        );
+    }
+    let fork = current(w).map(|c| c.generation).unwrap_or_default();
+    copy_of(w, fork, by)
+}
+
+/// The current release goes on with a copy of a kept fork; what it has now is kept as it is.
+fn restore(w: &World, fork: Generation, by: &str) -> Result<Change, Refused> {
+    if current(w).is_some_and(|c| c.generation == fork) {
+        return refused(
+            alloc::format!("fork {fork} is the one in use"),
+            "agentctl snapshot keeps it as it is now",
+        );
+    }
+    copy_of(w, fork, by)
+}
+
+/// An update with the same release, and another fork than today's where it is not that one.
+fn copy_of(w: &World, fork: Generation, by: &str) -> Result<Change, Refused> {
+    is_ready(w)?;
+    let Some(current) = current(w) else {
+        return refused("nothing is installed yet", "agentctl status shows what it waits for");
+    };
+    if current.spec.definition.shape.volumes.state.is_empty() {
+        return refused(
+            "it has no state: nothing of it is ever copied",
+            "name its folders as state, under [volumes] in its definition",
+        );
+    }
+    if !w.fork(fork).is_some_and(Fork::is_complete) {
+        return refused(
+            alloc::format!("there is no fork {fork}"),
+            "agentctl snapshots lists those that are kept",
+        );
+    }
+    let intent = target::intent(w, current.spec.clone(), Trigger::Operator);
+    let intent = Intent { parent: Some(fork), by: Some(by.to_string()), ..intent };
+    Ok(Change::GoBack(intent, w.record.left))
 }

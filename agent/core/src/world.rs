@@ -238,7 +238,8 @@ impl World {
 
     /// The generation that shall run now; null when none shall (§3.3, "Who is wanted").
     pub fn wanted_generation(&self) -> Option<Generation> {
-        if self.record.stopped.is_some() || self.wanted.is_none() {
+        let is_unwanted = self.record.stopped.is_some() || self.record.purge.is_some();
+        if is_unwanted || self.wanted.is_none() {
             return None;
         }
         let old = self.record.current.as_ref().map(|c| c.generation);

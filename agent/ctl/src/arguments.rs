@@ -82,6 +82,52 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// The copies of an app's state that are kept: of which release, how large, why, and which one is in use
+    Snapshots {
+        /// One app; all of them where none is named
+        app: Option<String>,
+        /// The whole document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Keep an app's state as it is now: the app is stopped, and goes on with a copy
+    ///
+    /// A state is whole only while nobody writes to it. So the app goes through an update to the release it has: it is
+    /// stopped, its state is copied, and it is started on the copy, on which it must prove itself like a new release;
+    /// otherwise it goes back. It is down for as long as in an update. What it had is kept, untouched, as one of the
+    /// [disk] keep copies, newest first.
+    Snapshot {
+        /// Which app
+        app: String,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Run an app on a copy of a kept state
+    ///
+    /// The release stays the one that it has. It is stopped and started on a new copy of that state, and must prove
+    /// itself there like a new release; otherwise it goes back. The kept state is only read. The one that the app has
+    /// now is kept as well: agentctl restore with its number goes back to it.
+    Restore {
+        /// Which app
+        app: String,
+        /// Number of the fork, as agentctl snapshots shows it
+        fork: u64,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Delete an app's containers, images, state and data for good
+    ///
+    /// Only of an app that is stopped or has no definition. Folders of others that it mounts stay (source of a data
+    /// volume, mounts). An app that is still defined stays stopped; agentctl start installs it anew.
+    Purge {
+        /// Which app
+        app: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        wait: Wait,
+    },
     /// What updates there were and how they ended, newest first
     History {
         /// One app; all of them where none is named

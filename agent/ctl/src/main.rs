@@ -9,7 +9,9 @@ mod check;
 mod client;
 mod doctor;
 mod history;
+mod purge;
 mod show;
+mod snapshots;
 mod status;
 mod verbs;
 mod view;
@@ -28,6 +30,7 @@ use client::Client;
 enum Exit {
     Well = 0,
     Failed = 1,
+    Usage = 2,
     Attention = 3,
     Unreachable = 4,
 }
@@ -40,6 +43,8 @@ fn main() -> ExitCode {
         Command::History { app, limit, json } => history::run(&client, app.as_deref(), limit, json),
         Command::Doctor { config, json } => Ok(doctor::run(&client, config.as_deref(), json)),
         Command::Check { config } => Ok(check::run(config.as_deref())),
+        Command::Snapshots { app, json } => snapshots::run(&client, app.as_deref(), json),
+        Command::Purge { app, yes, wait } => purge::run(&client, app, yes, wait),
         verb => verbs::run(&client, verb),
     };
     let exit = ended.unwrap_or_else(|error| {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use titania_core::api::{Accepted, Options, Verb};
+use titania_core::names::Generation;
 
 use crate::arguments::{Command, Wait};
 use crate::client::{Client, ClientError};
@@ -29,14 +30,21 @@ pub(crate) fn run(client: &Client, command: Command) -> Result<Exit, ClientError
     let (verb, app, options, wait) = match command {
         Command::Update { app, wait } => (Verb::Update, app, plain, wait),
         Command::Rollback { app, old_state, keep_state, wait } => {
-            (Verb::Rollback, Some(app), Options { old_state, keep_state }, wait)
+            (Verb::Rollback, Some(app), Options { old_state, keep_state, ..plain }, wait)
         }
         Command::Retry { app, wait } => (Verb::Retry, Some(app), plain, wait),
         Command::Stop { app, wait } => (Verb::Stop, Some(app), plain, wait),
         Command::Start { app, wait } => (Verb::Start, Some(app), plain, wait),
         Command::Adopt { wait } => (Verb::Adopt, None, plain, wait),
+        Command::Snapshot { app, wait } => (Verb::Snapshot, Some(app), plain, wait),
+        Command::Restore { app, fork, wait } => {
+            let fork = Some(Generation(fork));
+            (Verb::Restore, Some(app), Options { fork, ..plain }, wait)
+        }
         Command::Status { .. }
         | Command::History { .. }
+        | Command::Snapshots { .. }
+        | Command::Purge { .. }
         | Command::Doctor { .. }
         | Command::Check { .. } => {
             return Ok(Exit::Well); // no verbs: `main` keeps them from here
@@ -49,6 +57,17 @@ pub(crate) fn run(client: &Client, command: Command) -> Result<Exit, ClientError
         }
         (_, app) => vec![app],
     };
+    hand_over(client, verb, apps, options, wait)
+}
+
+/// Hands a verb over for each of the apps, then waits for the ends.
+pub(crate) fn hand_over(
+    client: &Client,
+    verb: Verb,
+    apps: Vec<Option<String>>,
+    options: Options,
+    wait: Wait,
+) -> Result<Exit, ClientError> {
     let mut exit = Exit::Well;
     let mut asked = Vec::new();
     for app in apps {

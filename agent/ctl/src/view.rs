@@ -64,6 +64,7 @@ pub(crate) struct Mqtt {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Disk {
+    pub(crate) role: String,
     pub(crate) path: String,
     pub(crate) free_bytes: u64,
     pub(crate) reserve_bytes: u64,
@@ -106,6 +107,7 @@ pub(crate) struct App {
 #[serde(default)]
 pub(crate) struct Container {
     pub(crate) name: String,
+    pub(crate) generation: u64,
     pub(crate) state: String,
     pub(crate) restarts: u64,
     pub(crate) user: Option<String>,
@@ -176,6 +178,7 @@ pub(crate) struct Snapshot {
     pub(crate) bytes: u64,
     pub(crate) at: Timestamp,
     pub(crate) kind: String,
+    pub(crate) release: Option<String>,
 }
 
 /// A line of history.

@@ -37,6 +37,13 @@ impl Scratch {
         scratch
     }
 
+    /// An empty folder on which a test mounts something.
+    pub fn mount_point() -> Self {
+        let mut scratch = Self::new();
+        scratch.is_mount = true;
+        scratch
+    }
+
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.path

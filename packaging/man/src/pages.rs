@@ -34,6 +34,11 @@ pub fn agentctl(command: Command) -> String {
         page.part(verb.get_name());
         let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
         page.say(&format!("{}.", about.trim_end_matches('.')));
+        let long = verb.get_long_about().map(ToString::to_string).unwrap_or_default();
+        // Its first paragraph is said already.
+        for paragraph in long.split("\n\n").skip(1) {
+            page.say(paragraph);
+        }
         entries(&mut page, verb);
     }
     page.section("options");

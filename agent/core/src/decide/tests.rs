@@ -17,6 +17,7 @@ use crate::track::Track;
 use crate::world::{Begun, Evidence, Failure, RecordFrom, Wanted};
 use alloc::sync::Arc;
 
+mod asked;
 mod boot_rule;
 mod candidates;
 mod edges;

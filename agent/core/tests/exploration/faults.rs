@@ -77,6 +77,10 @@ fn of_step(step: &Step, faults: &mut Faults<'_>) {
                 n.fail(step, file.generation, Class::Environment);
             });
         }
+        Step::Purge => faults.push(label("killed half way through purge"), |n| {
+            n.purge();
+            n.forget();
+        }),
         Step::Start(g) => of_start(step, *g, faults),
         Step::Stop(g) => {
             faults.push(label("stop, answer lost, not done"), |n| {
@@ -260,14 +264,22 @@ fn environment(code: Code) -> Reason {
 
 fn of_operators(faults: &mut Faults<'_>) {
     let s = faults.from;
-    for (label, verb, old_state, keep_state) in [
-        ("agentctl stop", Verb::Stop, false, false),
-        ("agentctl start", Verb::Start, false, false),
-        ("agentctl retry", Verb::Retry, false, false),
-        ("agentctl rollback --old-state", Verb::Rollback, true, false),
-        ("agentctl rollback --keep-state", Verb::Rollback, false, true),
+    let plain = Options::default();
+    let idle = s.w.forks.iter().filter(|f| f.is_complete() && Some(f.generation) != s.current());
+    // A restore and a snapshot differ in what they copy alone.
+    let copy = match idle.map(|f| f.generation).min() {
+        fork @ Some(_) => ("agentctl restore", Verb::Restore, Options { fork, ..plain }),
+        None => ("agentctl snapshot", Verb::Snapshot, plain),
+    };
+    for (label, verb, options) in [
+        ("agentctl stop", Verb::Stop, plain),
+        ("agentctl start", Verb::Start, plain),
+        ("agentctl retry", Verb::Retry, plain),
+        ("agentctl rollback --old-state", Verb::Rollback, Options { old_state: true, ..plain }),
+        ("agentctl rollback --keep-state", Verb::Rollback, Options { keep_state: true, ..plain }),
+        copy,
+        ("agentctl purge", Verb::Purge, Options { yes: true, ..plain }),
     ] {
-        let options = Options { old_state, keep_state };
         if let Ok(Some(change)) = verbs::change(&s.w, verb, options, "uid:0") {
             faults.push(Label(label, 0), |n| n.write(&change, true));
         }

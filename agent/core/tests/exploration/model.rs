@@ -126,8 +126,10 @@ fn make(second: bool, other: bool, whole: bool, rollback: bool) -> Spec {
     let image = "example.org/app:1".parse().expect("a reference");
     let update = Update { rollback, ..Update::default() };
     let (track, health) = (Track::Tag("1".into()), HealthRule::default());
+    let mut shape = Shape::of(image);
+    shape.volumes.state.push("/state".into());
     Spec {
-        definition: Definition { shape: Shape::of(image), track, after: vec![], health, update },
+        definition: Definition { shape, track, after: vec![], health, update },
         hash: definition(other),
         release: Release { config: Some(config(second)), ..Release::default() },
         user: whole.then_some(Owner { uid: 70000, gid: 70000 }),

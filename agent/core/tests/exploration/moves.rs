@@ -38,7 +38,12 @@ pub fn name(step: &Step) -> Label {
             Change::Rebuild(_) => "write rebuild",
             Change::Hold(_) => "write hold",
             Change::Moved => "write moved",
-            Change::Stop(_) | Change::Start | Change::Retry | Change::GoBack(..) => "write",
+            Change::Purged => "write purged",
+            Change::Stop(_)
+            | Change::Start
+            | Change::Retry
+            | Change::GoBack(..)
+            | Change::Purge(_) => "write",
         },
         Step::Mark(g, mark) => {
             let word = match &**mark {
@@ -62,6 +67,7 @@ pub fn name(step: &Step) -> Label {
         Step::Arm(_) => "arm",
         Step::Seek(..) => "seek",
         Step::Prune(_) => "prune",
+        Step::Purge => "purge",
     };
     step.name().map_or(Label(word, 0), |(_, g)| Label::of(word, g))
 }

@@ -69,6 +69,10 @@ impl State {
             Step::Seek(g, _) if self.away => self.fail(step, *g, Class::Environment),
             Step::Seek(g, _) => self.w.evidence.sought = Some((*g, self.is_published(*g))),
             Step::Prune(what) => self.prune(what),
+            Step::Purge => {
+                self.purge();
+                self.write(&Change::Purged, true);
+            }
         }
     }
 
@@ -198,6 +202,15 @@ impl State {
         self.w.images.retain(|g| !what.images.contains(g));
     }
 
+    /// All volumes go, in one rename.
+    pub fn purge(&mut self) {
+        let is_asked = self.w.record.purge.is_some();
+        self.promise(is_asked && self.w.containers.is_empty(), "P2: purged while it may run");
+        self.w.forks.clear();
+        self.w.images.clear();
+        self.reserved = Generation(0); // nothing is left that a number could be mistaken for
+    }
+
     pub fn stop(&mut self, g: Generation) {
         let Some(c) = self.w.container(g).cloned() else { return };
         if c.needs_stop() {
@@ -303,6 +316,10 @@ impl State {
                 }
             }
             Change::Retry => self.condemned = [false; 2], // a person's will
+            Change::Purged => {
+                self.condemned = [false; 2];
+                self.w.evidence = Evidence::default();
+            }
             Change::GoBack(..) => {
                 self.condemned = [false; 2];
                 self.starts = 0;

@@ -83,10 +83,16 @@ impl State {
         self.promise(inspected == intent, "P5: cut over before its image was looked into");
     }
 
+    /// The fork that the intent's copy must hold: the old one's, unless an operator named another.
+    fn source(&self) -> Option<Generation> {
+        let asked = self.w.record.intent.as_ref().filter(|i| i.trigger == Trigger::Operator);
+        asked.and_then(|i| i.parent).or(self.current())
+    }
+
     /// The copy holds what the old one wrote last.
     fn check_copy(&mut self) {
         let intent = self.w.record.intent.as_ref().filter(|i| !i.old_state);
-        let (Some(g), Some(old)) = (intent.map(|i| i.generation), self.current()) else { return };
+        let (Some(g), Some(old)) = (intent.map(|i| i.generation), self.source()) else { return };
         let is_latest = self.content(g).base == Some((old, self.content(old).writes));
         self.promise(is_latest, "P2: a start written down for a copy that is not the latest state");
     }
@@ -153,10 +159,11 @@ impl State {
         let current = self.current();
         let is_tried = self.w.record.intent.as_ref().filter(|i| i.generation == g);
         match (is_tried.map(|i| (i.boots(), i.old_state)), current) {
-            (Some((boots, false)), Some(current)) => {
+            (Some((boots, false)), Some(_)) => {
                 self.promise(boots > 0, "P1: started before boots was written");
                 self.promise(!content.early, "P2: started on a copy that was written to before");
-                let latest = content.base == Some((current, self.content(current).writes));
+                let latest = self.source().map(|of| (of, self.content(of).writes));
+                let latest = content.base == latest;
                 self.promise(latest, "P2: the copy is not the latest state");
                 let other = self.w.spec(g).is_some_and(|s| s.hash == definition(true));
                 let bad = self.condemned[usize::from(other)] && self.is_second(g);

@@ -22,10 +22,6 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(5);
 /// Longest wait for `reconcile` to take a verb: it does so between two steps.
 const TAKE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// All verbs.
-const VERBS: [Verb; 6] =
-    [Verb::Update, Verb::Rollback, Verb::Retry, Verb::Stop, Verb::Start, Verb::Adopt];
-
 /// Answers `POST /v1/adopt` and `POST /v1/apps/{app}/{verb}`.
 pub(super) async fn answer(
     control: &Control,
@@ -40,7 +36,7 @@ pub(super) async fn answer(
         [_, _, app, word] => (Some(*app), *word),
         _ => (None, Verb::Adopt.word()),
     };
-    let verb = VERBS.into_iter().find(|verb| verb.word() == word);
+    let verb = Verb::ALL.into_iter().find(|verb| verb.word() == word);
     let verb = verb.ok_or_else(|| no_such_path(&format!("/{}", parts.join("/"))))?;
     // Whose board it is concerns no app, whichever path it came by.
     let app = match app.filter(|_| verb != Verb::Adopt) {
@@ -88,21 +84,17 @@ async fn options(verb: Verb, request: Request<Incoming>) -> Result<Options, Prob
             return Err(problem(408, "bad_request", "Too slow", detail, ""));
         }
     };
-    if body.is_empty() {
-        return Ok(Options::default());
-    }
     // A list would pass for a struct whose names are left out.
-    if !body.trim_ascii_start().starts_with(b"{") {
+    if !body.is_empty() && !body.trim_ascii_start().starts_with(b"{") {
         return Err(bad("the options: a JSON object is wanted"));
     }
-    let options: Options =
-        serde_json::from_slice(&body).map_err(|error| bad(format!("the options: {error}")))?;
-    if verb != Verb::Rollback && options != Options::default() {
-        return Err(bad(format!("{} has no options", verb.word())));
-    }
-    if options.old_state && options.keep_state {
-        return Err(bad("old-state and keep-state exclude each other: give one"));
-    }
+    let options: Options = match body.is_empty() {
+        true => Options::default(),
+        false => {
+            serde_json::from_slice(&body).map_err(|error| bad(format!("the options: {error}")))?
+        }
+    };
+    options.fit(verb).map_err(bad)?;
     Ok(options)
 }
 

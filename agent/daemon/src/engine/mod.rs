@@ -45,6 +45,7 @@ pub use exec::Exec;
 pub use image::{ImageFacts, Tagged, local_tag};
 pub use inspect::Inspected;
 pub use plan::{Making, Mount, Plan, PlanError, plan};
+pub use process::FirstProcess;
 pub use pull::{Credentials, Progress, Pull};
 pub use seen::{HealthCheck, Role, Seen};
 pub use throwaway::{Lies, Throwaway};
@@ -67,6 +68,11 @@ impl Engine {
     /// Its socket.
     pub fn socket(&self) -> &Path {
         self.wire.socket()
+    }
+
+    /// A running container's process by its pid, where its end can be waited for; null where that can't be proven.
+    pub fn first_process(&self, pid: u32) -> Option<FirstProcess> {
+        process::first(self.wire.peer(), pid)
     }
 
     fn wire(&self) -> &Arc<Wire> {

@@ -7,11 +7,12 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::io::unix::AsyncFd;
 
 /// What /proc says of one pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,47 @@ pub(super) fn is_in_container(engine: Option<u32>, pid: u32) -> bool {
         && matches!(trace(pid), Traced::Lives(depth) if depth > 1)
 }
 
+/// The first process of a container, whose end can be waited for.
+#[derive(Debug)]
+pub struct FirstProcess(AsyncFd<OwnedFd>);
+
+impl FirstProcess {
+    /// Waits until no process of the container lives, also none that was put into it (exec): the first process of
+    /// a pid namespace does not end before the kernel has ended, and reaped, all others (pid_namespaces(7);
+    /// `zap_pid_ns_processes`). For ever where that can't be waited for.
+    pub async fn ended(&self) {
+        if self.0.readable().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// That pid as a process whose end can be waited for; null unless it is, on proof, the first one of a pid namespace
+/// of its own, and lives.
+pub(super) fn first(engine: Option<u32>, pid: u32) -> Option<FirstProcess> {
+    if engine.is_none_or(|engine| trace(engine) != Traced::Lives(1)) {
+        return None;
+    }
+    let target = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+    let process = pidfd_open(target, PidfdFlags::empty()).ok()?;
+    // Of the very process that the descriptor is of: none has this pid instead of it by now.
+    is_first(&pids(&process)?).then_some(())?;
+    // Called unsound for types whose descriptor may become another one; an `OwnedFd`'s never does.
+    #[allow(deprecated)]
+    AsyncFd::with_interest(process, tokio::io::Interest::READABLE).ok().map(FirstProcess)
+}
+
+/// Pids of a process, from the outermost namespace to its own; null once it is reaped.
+fn pids(process: &OwnedFd) -> Option<Vec<i64>> {
+    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;
+    let pids = text.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    pids.split_whitespace().map(|pid| pid.parse().ok()).collect()
+}
+
+fn is_first(pids: &[i64]) -> bool {
+    pids.len() > 1 && pids.last() == Some(&1)
+}
+
 fn trace(pid: u32) -> Traced {
     by_pidfd(pid).unwrap_or_else(|| by_proc(pid))
 }
@@ -65,9 +107,7 @@ fn by_pidfd(pid: u32) -> Option<Traced> {
     if poll(&mut ended, Some(&at_once)).ok()? > 0 {
         return Some(Traced::Gone);
     }
-    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;
-    let pids = text.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
-    Some(Traced::Lives(pids.split_whitespace().count()))
+    pids(&process).map(|pids| Traced::Lives(pids.len()))
 }
 
 fn by_proc(pid: u32) -> Traced {
@@ -110,6 +150,54 @@ mod tests {
         ] {
             assert_eq!(read(text), want, "{text:?}");
         }
+    }
+
+    #[test]
+    fn only_the_first_process_of_a_namespace_of_its_own_is_waited_for() {
+        for (pids, want) in [
+            (&[4711, 1][..], true),
+            (&[4711, 30, 1], true),
+            (&[4711, 7], false),
+            (&[1], false),
+            (&[], false),
+        ] {
+            assert_eq!(is_first(pids), want, "{pids:?}");
+        }
+        let own = std::process::id();
+        assert!(first(Some(own), own).is_none(), "a process of the board");
+        assert!(first(None, own).is_none());
+    }
+
+    #[test]
+    fn p2_the_end_is_told_when_the_last_process_of_the_namespace_is_gone() {
+        use std::io::{BufRead, BufReader};
+        use std::process::{Command, Stdio};
+        // The second process ignores what it is asked and holds the pipe open: it is gone when that ends.
+        let mut made = Command::new("unshare")
+            .args(["--pid", "--fork", "--kill-child", "sh", "-c"])
+            .arg("(trap '' TERM HUP; echo two; exec sleep 1000) & echo one; exec sleep 1000")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(made.stdout.take().unwrap());
+        let mut words = String::new();
+        said.read_line(&mut words).unwrap();
+        said.read_line(&mut words).unwrap();
+        assert_eq!(words.len(), "one\ntwo\n".len(), "{words}");
+        let children = format!("/proc/{0}/task/{0}/children", made.id());
+        let inner: u32 = fs::read_to_string(children).unwrap().trim().parse().unwrap();
+        let own = std::process::id();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let process = first(Some(own), inner).expect("a process that can be waited for");
+            let pid = Pid::from_raw(inner.cast_signed()).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+            process.ended().await;
+        });
+        let mut pipe = [PollFd::new(said.get_ref(), PollFlags::IN)];
+        poll(&mut pipe, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap();
+        assert!(pipe[0].revents().contains(PollFlags::HUP), "nobody has the other end any more");
+        made.wait().unwrap();
     }
 
     #[test]

@@ -21,6 +21,7 @@ use titania_core::world::{Candidate, Evidence, RecordFrom, World};
 use tokio::sync::Notify;
 
 use super::backoff;
+use super::perform::Early;
 use super::requests::Taken;
 use crate::engine::Seen;
 
@@ -88,6 +89,8 @@ pub struct Memory {
     pub sought_until: Option<Moment>,
     /// How often that was asked in vain.
     pub sought_count: u32,
+    /// The copy that was made while the old container was being stopped: for the step that follows at once.
+    pub early: Option<Early>,
     /// Since when the engine has not ended a container that it was told to stop.
     pub stopping: Option<(String, Moment)>,
     /// The container whose end was told to hang: once, not at each try.
@@ -104,6 +107,10 @@ pub struct Memory {
     pub gate_opens: Option<Moment>,
     /// Requests that were taken and not carried out yet.
     pub requests: VecDeque<Taken>,
+    /// Ids of those that end with the update they began, of that number.
+    pub ending: Vec<(String, Generation)>,
+    /// Ids of those that wait until the app is deleted.
+    pub purging: Vec<String>,
     /// Ids of those whose question the registry has answered: they end with what is decided on it.
     pub answered: Vec<String>,
     /// The world of the last round.
@@ -229,6 +236,7 @@ impl Memory {
             pause: None,
             sought_until: None,
             sought_count: 0,
+            early: None,
             stopping: None,
             stuck: None,
             seen: None,
@@ -237,6 +245,8 @@ impl Memory {
             look_again: None,
             gate_opens: None,
             requests: VecDeque::new(),
+            ending: Vec::new(),
+            purging: Vec::new(),
             answered: Vec::new(),
             world: None,
             decision: None,

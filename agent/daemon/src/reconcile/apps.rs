@@ -154,6 +154,17 @@ fn drop_strangers(agent: &Agent, names: &BTreeSet<AppName>) {
     }
 }
 
+/// An app that was purged and has no definition is no app. Called by its own task, which ends with this.
+pub fn drop_purged(agent: &Agent, app: &App) {
+    agent.apps.borrow_mut().remove(&app.name);
+    agent.probes.borrow_mut().forget(&app.name);
+    agent.polls.follow(&agent.all());
+    agent.outlet.changed();
+    if let Some(task) = agent.tasks.borrow_mut().remove(&app.name) {
+        task.abort();
+    }
+}
+
 /// Apps of which only volumes or containers tell: their record and definition are gone.
 pub async fn adopt_strays(agent: &Rc<Agent>, instance: &InstanceId) {
     let mut names: BTreeSet<AppName> =

@@ -72,7 +72,12 @@ pub fn of_change(app: &AppName, old: &Record, new: &Record, change: &Change) -> 
     match change {
         Change::Begin(intent) | Change::GoBack(intent, _) => {
             let to = name(&intent.spec.release);
+            let is_same = old.current.as_ref().is_some_and(|c| c.spec.is(&intent.spec));
             let text = match (intent.trigger, &intent.by) {
+                (Trigger::Operator, Some(by)) if is_same && !intent.old_state => {
+                    let fork = intent.parent.unwrap_or_default();
+                    format!("{app}: goes on with a copy of its state {fork}, as {by} asks")
+                }
                 (Trigger::Install, _) => format!("{app}: installs {to}"),
                 (_, Some(by)) => format!("{app}: goes to {to}, as {by} asks"),
                 (Trigger::Definition, None) => {
@@ -100,6 +105,9 @@ pub fn of_change(app: &AppName, old: &Record, new: &Record, change: &Change) -> 
         Change::Stop(by) => {
             told.push(Told::info(EventType::AppStopped, format!("{app}: stopped by {by}")))
         }
+        Change::Purge(by) => {
+            told.push(Told::info(EventType::AppStopped, format!("{app}: {by} has it deleted")))
+        }
         Change::Hold(Some(hold)) => {
             let text = format!("{app}: held by {}: {}", hold.by, hold.reason);
             told.push(Told::info(EventType::HoldSet, text));
@@ -114,6 +122,7 @@ pub fn of_change(app: &AppName, old: &Record, new: &Record, change: &Change) -> 
         | Change::Boots { .. }
         | Change::Verdict(_)
         | Change::Moved
+        | Change::Purged
         | Change::Proven => {}
     }
     told.extend(of_quarantine(app, old, new));

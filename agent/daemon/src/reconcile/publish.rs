@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use titania_core::digest::Digest;
-use titania_core::fork::Mark;
+use titania_core::fork::{Fork, Mark};
 use titania_core::names::Generation;
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::status::{
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::agent::Agent;
 use super::app::{App, CRASH_LOOP_EXITS, CRASH_LOOP_SPAN, Memory};
 use super::document::{self, BoardView, View};
-use super::{disks, limits, news};
+use super::{disks, limits, news, words};
 use crate::board::clock;
 use crate::engine::{Role, Seen};
 
@@ -172,7 +172,7 @@ pub async fn measure(agent: &Rc<Agent>, of: &Rc<App>) {
         let memory = of.memory.borrow();
         let kept = kept(&memory);
         let known: Vec<_> = memory.snapshots.iter().map(|s| (s.fork, s.kind)).collect();
-        let is_known = kept.iter().map(|k| (k.0, k.1)).eq(known);
+        let is_known = kept.iter().map(|k| (k.fork, k.kind)).eq(known);
         (kept, is_known)
     };
     if is_known {
@@ -181,7 +181,7 @@ pub async fn measure(agent: &Rc<Agent>, of: &Rc<App>) {
     let history =
         agent.store.history(Some(of.name.clone()), HISTORY_MAX, None).await.unwrap_or_default();
     let mut snapshots = Vec::new();
-    for (fork, kind, fallback) in kept {
+    for Kept { fork, kind, at: fallback, release, config } in kept {
         let known = of.memory.borrow().sizes.get(&fork).copied();
         let bytes = match known {
             Some(bytes) => bytes,
@@ -190,14 +190,23 @@ pub async fn measure(agent: &Rc<Agent>, of: &Rc<App>) {
         let line = history.iter().find(|line| line.generation == Some(fork));
         let at = line.map_or(fallback, |line| line.started_at);
         of.memory.borrow_mut().sizes.insert(fork, bytes);
-        snapshots.push(Snapshot { fork, bytes, at, kind });
+        snapshots.push(Snapshot { fork, bytes, at, kind, release, config });
     }
     of.memory.borrow_mut().snapshots = snapshots;
     app(agent, of);
 }
 
-/// Forks that are kept beside those that run: number, kind, and a time where history has none.
-fn kept(memory: &Memory) -> Vec<(Generation, SnapshotKind, Timestamp)> {
+/// A fork that is kept beside those that run.
+struct Kept {
+    fork: Generation,
+    kind: SnapshotKind,
+    /// A time, where history has none.
+    at: Timestamp,
+    release: Option<String>,
+    config: Option<Digest>,
+}
+
+fn kept(memory: &Memory) -> Vec<Kept> {
     let record = &memory.record;
     let current = record.current.as_ref().map(|current| current.generation);
     let intent = record.intent.as_ref().map(|intent| intent.generation);
@@ -205,15 +214,24 @@ fn kept(memory: &Memory) -> Vec<(Generation, SnapshotKind, Timestamp)> {
     let idle = forks.iter().filter(|fork| {
         fork.folder && Some(fork.generation) != current && Some(fork.generation) != intent
     });
-    idle.map(|fork| match fork.file.as_ref().and_then(|file| file.mark.as_ref()) {
-        Some(Mark::Failed { reason, .. }) => (fork.generation, SnapshotKind::Failed, reason.at),
-        _ => {
-            let previous = record.previous.as_ref().filter(|p| p.generation == fork.generation);
-            let at = previous.map_or(Timestamp(0), |previous| previous.at);
-            (fork.generation, SnapshotKind::Previous, at)
+    let one = |fork: &Fork| {
+        let previous = record.previous.as_ref().filter(|p| p.generation == fork.generation);
+        let at = previous.map_or(Timestamp(0), |previous| previous.at);
+        let (kind, at) = match fork.file.as_ref().and_then(|file| file.mark.as_ref()) {
+            Some(Mark::Failed { reason, .. }) => (SnapshotKind::Failed, reason.at),
+            _ if fork.is_manual(forks) => (SnapshotKind::Manual, at),
+            _ => (SnapshotKind::Previous, at),
+        };
+        let release = fork.file.as_ref().map(|file| &file.spec.release);
+        Kept {
+            fork: fork.generation,
+            kind,
+            at,
+            release: release.map(words::release),
+            config: release.and_then(|release| release.config),
         }
-    })
-    .collect()
+    };
+    idle.map(one).collect()
 }
 
 /// Makes the document whenever something changed. Looks at the disks once a minute; one that hangs holds up no

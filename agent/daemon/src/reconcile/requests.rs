@@ -4,17 +4,20 @@
 //! of its app, and a download gives way to it.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use titania_core::api::{Options, Problem, Verb};
 use titania_core::names::AppName;
+use titania_core::outcome::Outcome;
 use titania_core::reason::Reason;
+use titania_core::status::Status;
 use titania_core::step::{Change, Decision, Step, Why};
 use titania_core::verbs;
 use titania_core::world::{Candidate, World};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::agent::Agent;
-use super::app::App;
+use super::app::{App, Memory};
 use super::fault::Fault;
 use super::{contact, observe, perform, words};
 use crate::board::clock;
@@ -24,6 +27,8 @@ use crate::control::{Command, Requests};
 const CONFLICT: u16 = 409;
 /// Status while the board can't (RFC 9110, 503 Service Unavailable).
 const UNAVAILABLE: u16 = 503;
+/// Longest wait until the document tells of what was decided: it is made 20 ms after.
+const SHOWN_MAX: Duration = Duration::from_secs(1);
 
 /// A request that was taken and waits for its app's task.
 #[derive(Clone, Debug)]
@@ -164,6 +169,12 @@ async fn one(agent: &Rc<Agent>, app: &Rc<App>, taken: &Taken) -> Result<(), Prob
                 settle(&requests, &app, id, answer.await.ok());
             });
         }
+        Verb::Snapshot | Verb::Restore => {
+            let mut memory = app.memory.borrow_mut();
+            let number = memory.record.intent.as_ref().map(|i| i.generation).unwrap_or_default();
+            memory.ending.push((taken.id.clone(), number));
+        }
+        Verb::Purge => app.memory.borrow_mut().purging.push(taken.id.clone()),
         Verb::Rollback | Verb::Stop | Verb::Start | Verb::Adopt => agent.requests.done(&taken.id),
     }
     Ok(())
@@ -179,28 +190,80 @@ fn settle(requests: &Requests, app: &App, id: String, answer: Option<Result<(), 
         Some(Err(reason)) => requests.failed(&id, of_reason(&reason, UNAVAILABLE)),
         None => requests.failed(
             &id,
-            Problem {
-                title: "not asked".to_owned(),
-                status: UNAVAILABLE,
-                detail: "the app's definition changed meanwhile, or nothing is to be asked for it"
-                    .to_owned(),
-                code: "bad_request".to_owned(),
-                hint: "agentctl status".to_owned(),
-            },
+            not_asked("the app's definition changed meanwhile, or nothing is to be asked for it"),
         ),
     }
+}
+
+fn not_asked(detail: &str) -> Problem {
+    Problem {
+        title: "not asked".to_owned(),
+        status: UNAVAILABLE,
+        detail: detail.to_owned(),
+        code: "bad_request".to_owned(),
+        hint: "agentctl status".to_owned(),
+    }
+}
+
+/// Ends the requests whose update has ended, as the record says.
+fn ended(agent: &Agent, memory: &mut Memory) {
+    let record = &memory.record;
+    let is_open = |number| record.intent.as_ref().is_some_and(|i| i.generation == number);
+    for (id, number) in std::mem::take(&mut memory.ending) {
+        match record.last.as_ref().filter(|last| last.generation == Some(number)) {
+            _ if is_open(number) => memory.ending.push((id, number)),
+            Some(last) => match &last.reason {
+                Some(reason) => agent.requests.failed(&id, of_reason(reason, CONFLICT)),
+                None => {
+                    let (requests, shown, last) =
+                        (agent.requests.clone(), agent.outlet.status(), last.clone());
+                    tokio::task::spawn_local(done_when_shown(requests, shown, last, id));
+                }
+            },
+            None => agent.requests.failed(&id, not_asked("the record that told of it is lost")),
+        }
+    }
+}
+
+/// Who asked looks at the app next: the document must tell of the end by then.
+async fn done_when_shown(
+    requests: Requests,
+    mut shown: watch::Receiver<Rc<Status>>,
+    last: Outcome,
+    id: String,
+) {
+    let is_told = |status: &Rc<Status>| {
+        let app = status.apps.iter().find(|app| app.app == last.app);
+        app.is_none_or(|app| app.last.as_ref() == Some(&last) && app.update.is_none())
+    };
+    let told = tokio::time::timeout(SHOWN_MAX, shown.wait_for(is_told));
+    let _late = told.await.is_err();
+    requests.done(&id);
+}
+
+/// All of these ended well.
+pub fn done(agent: &Agent, ids: &mut Vec<String>) {
+    ids.drain(..).for_each(|id| agent.requests.done(&id));
+}
+
+/// What all of these wait for failed. It is tried again by itself.
+pub fn failed(agent: &Agent, ids: &mut Vec<String>, why: &Reason) {
+    ids.drain(..).for_each(|id| agent.requests.failed(&id, of_reason(why, UNAVAILABLE)));
 }
 
 /// Ends the questions whose answer has been decided on: the candidate is refused, or taken, or nothing is new.
 /// A write comes first: the next round tells what follows from it.
 pub fn decided(agent: &Agent, app: &App, world: &World, decision: &Decision) {
     let memory = &mut *app.memory.borrow_mut();
-    let is_writing =
-        matches!(decision, Decision::Do(Step::Write(_) | Step::Mark(..) | Step::Prune(_)));
+    let is_writing = matches!(
+        decision,
+        Decision::Do(Step::Write(_) | Step::Mark(..) | Step::Prune(_) | Step::Purge)
+    );
     // A world made before the answer says nothing of it; the next round was called for by the answer.
     if is_writing || world.candidate != memory.candidate {
         return;
     }
+    ended(agent, memory);
     let refusal = refusal(&app.name, world, decision);
     for id in memory.answered.drain(..) {
         match &refusal {

@@ -141,7 +141,9 @@ fn hold_back(app: &App, decision: Decision) -> Decision {
     let wait = |reason: &Reason| Decision::Wait(Why::Failed(reason.clone()), Some(pause.until));
     match &decision {
         Decision::Do(Step::Write(change)) if is_urgent(change) => decision,
-        Decision::Do(Step::Write(_) | Step::Mark(..) | Step::Prune(_)) => wait(&pause.reason),
+        Decision::Do(Step::Write(_) | Step::Mark(..) | Step::Prune(_) | Step::Purge) => {
+            wait(&pause.reason)
+        }
         _ => decision,
     }
 }

@@ -68,6 +68,24 @@ impl Store {
         self.run(move |state| records::save(state, &app, &record)).await
     }
 
+    /// Removes the app's record, with the one before and its room.
+    ///
+    /// # Errors
+    /// The disk refuses; to be called again.
+    pub async fn forget(&self, app: &AppName) -> Result<(), StoreError> {
+        let app = app.clone();
+        self.run(move |state| records::forget(state, &app)).await
+    }
+
+    /// Removes the app's history.
+    ///
+    /// # Errors
+    /// The disk refuses; to be called again.
+    pub async fn forget_history(&self, app: &AppName) -> Result<(), StoreError> {
+        let app = app.clone();
+        self.run(move |state| history::forget(state, &app)).await
+    }
+
     /// Makes the app's room again, where it was given up.
     ///
     /// # Errors

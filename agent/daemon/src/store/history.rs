@@ -78,6 +78,15 @@ pub fn append(state: &Path, outcome: &Outcome) -> Result<bool, StoreError> {
     Ok(true)
 }
 
+/// Removes the app's history.
+///
+/// # Errors
+/// The disk's.
+pub fn forget(state: &Path, app: &AppName) -> Result<(), StoreError> {
+    let path = path(state, app);
+    durable::remove(&path).map(|_| ()).map_err(StoreError::io("remove", &path))
+}
+
 fn add(path: &Path, line: &str) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .append(true)

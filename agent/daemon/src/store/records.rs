@@ -140,6 +140,17 @@ pub fn ensure_room(state: &Path, app: &AppName) -> Result<(), StoreError> {
     durable::ensure_room(&room).map_err(StoreError::io("keep room in", &room))
 }
 
+/// Removes the app's record, the one before and the room. The record goes last: while it is there it counts.
+///
+/// # Errors
+/// The disk's; what is left can be removed by another call.
+pub fn forget(state: &Path, app: &AppName) -> Result<(), StoreError> {
+    for path in [room_path(state, app), former_path(state, app), path(state, app)] {
+        durable::remove(&path).map_err(StoreError::io("remove", &path))?;
+    }
+    Ok(())
+}
+
 fn make_folder(state: &Path) -> Result<(), StoreError> {
     let folder = folder(state);
     durable::create_folder(&folder, 0o700).map_err(StoreError::io("make", &folder))

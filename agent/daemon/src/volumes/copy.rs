@@ -374,4 +374,7 @@ fn pipe(level: &Level, name: &CString, meta: &Meta) -> Result<(), Errno> {
 }
 
 #[cfg(test)]
+#[path = "copy/shared_tests.rs"]
+mod shared_tests;
+#[cfg(test)]
 mod tests;

@@ -65,7 +65,7 @@ impl Volumes {
         &self.root
     }
 
-    fn place(&self, app: &AppName) -> Place {
+    pub(super) fn place(&self, app: &AppName) -> Place {
         Place::new(&self.root, app)
     }
 
@@ -82,7 +82,7 @@ impl Volumes {
         }
     }
 
-    async fn long<T: Send + 'static>(
+    pub(super) async fn long<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Cancel) -> Result<T, VolumesError> + Send + 'static,
     ) -> Result<T, VolumesError> {

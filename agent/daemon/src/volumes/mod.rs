@@ -1,7 +1,7 @@
 //! Volumes: folders that belong to an app and to nobody else.
 //!
-//! Promise: no function here copies, moves or deletes a `data` folder; forks of state are copied forward, and
-//! only pruning removes one. Nothing is made below a root that is not the board's own.
+//! Promise: but for `purge`, which an operator asks for, no function here copies, moves or deletes a `data` folder;
+//! forks of state are copied forward, and only pruning removes one. Nothing is made below a root that is not the board's own.
 //! Trusts: paths from the definition, already parsed, and the folders that only root can write (the root,
 //! `<app>/`, `state/`, `data/`). Distrusts: everything inside a volume (links, devices, depth, names), whose
 //! writer may be hostile; and the disk, which may be full, read-only or gone.
@@ -26,6 +26,7 @@ mod notes;
 mod own;
 mod paths;
 mod prune;
+mod purge;
 pub mod root;
 mod seed;
 mod size;

@@ -23,7 +23,7 @@ fn stamp(mark: Option<Mark>) -> Stamp {
     }
 }
 
-fn apply(w: &mut World, change: &Change) {
+pub(super) fn apply(w: &mut World, change: &Change) {
     let mark = w.record.intent.as_ref().and_then(|i| w.fork(i.generation));
     let mark = mark.and_then(|f| f.file.as_ref()).and_then(|f| f.mark.clone());
     w.record = change::apply(&w.record, change, &stamp(mark));
@@ -213,11 +213,11 @@ fn p1_a_record_without_marks_is_rebuilt_from_what_the_engine_would_start() {
 }
 
 fn options(old_state: bool, keep_state: bool) -> Options {
-    Options { old_state, keep_state }
+    Options { old_state, keep_state, ..Options::default() }
 }
 
 /// Two commits; the newer one is current.
-fn twice() -> World {
+pub(super) fn twice() -> World {
     with(steady(), |w| {
         w.record.previous = w.record.current.clone();
         let (generation, count, spec, at) = (NEW, 2, spec(b"new"), Timestamp(0));

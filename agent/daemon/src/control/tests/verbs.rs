@@ -26,7 +26,7 @@ fn a_verb_is_handed_over_whole_and_its_request_can_be_followed() {
             (command.app.unwrap().as_str(), command.verb, command.by),
             ("wallet", Verb::Rollback, format!("uid:{own}"))
         );
-        assert_eq!(command.options, Options { old_state: false, keep_state: true });
+        assert_eq!(command.options, Options { keep_state: true, ..Options::default() });
         assert_eq!(answer.code, 202);
         let accepted: Accepted = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!(accepted.id, command.id);
@@ -87,7 +87,13 @@ fn bad_options_never_reach_reconcile() {
         ("rollback", r#"{"old_state":true}"#, "unknown field `old_state`"),
         ("rollback", r#"{"old-state":1}"#, "invalid type"),
         ("rollback", r#"{"old-state":true"#, "EOF"),
-        ("stop", r#"{"old-state":true}"#, "stop has no options"),
+        ("stop", r#"{"old-state":true}"#, "options of rollback alone"),
+        ("stop", r#"{"fork":1}"#, "an option of restore alone"),
+        ("stop", r#"{"yes":true}"#, "an option of purge alone"),
+        ("restore", "", "needs the number of a fork"),
+        ("restore", r#"{"fork":-1}"#, "invalid value"),
+        ("purge", "", "it needs yes"),
+        ("purge", r#"{"yes":false}"#, "it needs yes"),
         ("rollback", "[true]", "a JSON object is wanted"),
         ("stop", "\u{0}", "the options"),
     ];

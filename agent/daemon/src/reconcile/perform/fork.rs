@@ -8,9 +8,10 @@ use titania_core::spec::Spec;
 
 use super::super::fault::Fault;
 use super::Act;
+use super::early::Early;
 use crate::board::clock;
 use crate::engine::{Role, Throwaway};
-use crate::volumes::{self, Seed};
+use crate::volumes::{self, Copied, Seed};
 
 /// Largest archive of a seed, in bytes; volumes stops earlier, and says so.
 const SEED_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
@@ -21,9 +22,14 @@ impl Act<'_> {
     pub(super) async fn fork(&self, generation: Generation, spec: &Arc<Spec>) -> Result<(), Fault> {
         let intent = self.world.record.intent.as_ref().filter(|i| i.generation == generation);
         let parent = intent.ok_or(Fault::LookAgain)?.parent;
-        let before =
-            parent.and_then(|p| self.world.container(p)).and_then(|c| c.started_at.clone());
-        self.agent.volumes.copy(&self.app.name, generation).await?;
+        let before = parent.and_then(|parent| self.started_at(parent));
+        let early = self.app.memory.borrow_mut().early.take();
+        let started_at = before.clone();
+        if parent.map(|parent| Early { generation, parent, started_at }) != early || early.is_none()
+        {
+            let copied = self.agent.volumes.copy(&self.app.name, generation).await?;
+            self.tell_left_out(&copied);
+        }
         self.seed(generation, spec).await?;
         if let Some(parent) = parent
             && !self.is_down(parent, before.as_ref()).await?
@@ -40,6 +46,13 @@ impl Act<'_> {
             .finish(&self.app.name, generation, before, Arc::clone(spec), owner)
             .await?;
         Ok(())
+    }
+
+    /// What of the state no copy can have.
+    pub(super) fn tell_left_out(&self, copied: &Copied) {
+        if let Some(what) = copied.notes.line() {
+            log::warn!("{}: {what}", self.app.name);
+        }
     }
 
     /// Whether the parent's container is stopped or gone, and was not started since.

@@ -4,6 +4,7 @@
 //! that failed is tried again after a back-off, per app, generation and step; one whose answer was lost is not
 //! failed: the next look tells.
 
+mod early;
 mod fetch;
 mod fork;
 mod image;
@@ -29,8 +30,10 @@ use super::agent::Agent;
 use super::app::{App, Pause};
 use super::backoff;
 use super::fault::Fault;
+use super::requests;
 use crate::board::clock;
 
+pub use early::Early;
 pub use fetch::repository;
 pub use write::{append_last, write};
 
@@ -55,6 +58,9 @@ pub async fn perform(agent: &Rc<Agent>, app: &Rc<App>, world: &World, step: Step
     let name = step.name();
     let began = clock::moment();
     log::debug!("{}: {}", app.name, shown(&step));
+    if !matches!(step, Step::Fork(..)) {
+        app.memory.borrow_mut().early = None;
+    }
     let result = act.take(&step).await;
     let now = clock::moment();
     if let Some((name, generation)) = name
@@ -83,7 +89,7 @@ pub async fn perform(agent: &Rc<Agent>, app: &Rc<App>, world: &World, step: Step
             agent.recheck.notify_one(); // it may hang
         }
         (Err(fault), Some((name, generation))) => failed(app, generation, name, fault),
-        (Err(fault), None) => pause(app, &step, fault),
+        (Err(fault), None) => pause(agent, app, &step, fault),
     }
 }
 
@@ -108,6 +114,7 @@ impl Act<'_> {
             Step::Arm(generation) => self.arm(*generation).await,
             Step::Seek(generation, spec) => self.seek(*generation, spec).await,
             Step::Prune(prunable) => self.prune(prunable).await,
+            Step::Purge => self.purge().await,
         }
     }
 }
@@ -139,7 +146,7 @@ fn failed(app: &App, generation: Generation, step: StepName, fault: Fault) {
 }
 
 /// A write that failed. A verdict, or `boots`, is acted upon all the same.
-fn pause(app: &App, step: &Step, fault: Fault) {
+fn pause(agent: &Agent, app: &App, step: &Step, fault: Fault) {
     let Fault::Failed { reason, limit, .. } = fault else {
         return;
     };
@@ -164,6 +171,7 @@ fn pause(app: &App, step: &Step, fault: Fault) {
         },
         _ => None,
     };
+    requests::failed(agent, &mut memory.purging, &reason);
     if verdict.is_some() {
         memory.evidence.unwritable = verdict;
     }
@@ -197,6 +205,7 @@ pub fn shown(step: &Step) -> String {
         Step::Prune(what) => {
             format!("prune {} forks, {} images", what.forks.len(), what.images.len())
         }
+        Step::Purge => "purge".to_owned(),
     }
 }
 
@@ -215,6 +224,8 @@ fn change_word(change: &Change) -> &'static str {
         Change::Start => "start",
         Change::Retry => "retry",
         Change::GoBack(..) => "go back",
+        Change::Purge(_) => "purge",
+        Change::Purged => "purged",
         Change::Hold(_) => "hold",
         Change::Moved => "moved",
     }

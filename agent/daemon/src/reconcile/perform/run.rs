@@ -64,7 +64,11 @@ impl Act<'_> {
             self.app.memory.borrow_mut().down.began(began);
         }
         self.agent.exits.borrow_mut().own_stop(&container.id);
-        let answer = self.agent.engine.stop(&container.id, grace).await;
+        let answer = if was_up && self.is_cutover(generation) {
+            self.stop_and_copy(generation, &container.id, grace).await
+        } else {
+            self.agent.engine.stop(&container.id, grace).await
+        };
         let memory = &mut *self.app.memory.borrow_mut();
         let evidence = &mut memory.evidence;
         match answer {

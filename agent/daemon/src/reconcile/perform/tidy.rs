@@ -1,9 +1,17 @@
-//! Prune: forks and images beyond what is kept go.
+//! Prune: forks and images beyond what is kept go. Purge: all of an app goes, since an operator has it deleted.
 
-use titania_core::step::Prunable;
+use std::rc::Rc;
+
+use titania_core::event::EventType;
+use titania_core::record::Record;
+use titania_core::step::{Change, Prunable};
+use titania_core::world::RecordFrom;
 
 use super::super::fault::Fault;
-use super::Act;
+use super::super::news::Told;
+use super::super::{apps, requests};
+use super::{Act, write};
+use crate::engine::EngineError;
 
 impl Act<'_> {
     /// Removes what `decide` named, and nothing else.
@@ -18,6 +26,46 @@ impl Act<'_> {
         }
         if what.set_aside {
             self.agent.volumes.prune_set_aside(&self.app.name).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes volumes, images and history; last the record, or what it says of the app. A crash in between leaves
+    /// the operator's word in the record: it is done again.
+    pub(super) async fn purge(&self) -> Result<(), Fault> {
+        let name = &self.app.name;
+        for generation in &self.world.images {
+            match self.agent.engine.untag(name, *generation).await {
+                Ok(()) => {}
+                Err(error @ EngineError::Conflict { .. }) => {
+                    log::warn!("{name}: an image stays, for somebody else uses it: {error}");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.agent.volumes.purge(name).await?;
+        self.agent.store.forget_history(name).await?;
+        let is_orphan = self.world.wanted.is_none();
+        let by = self.world.record.purge.as_ref().map_or("", |purge| purge.by.as_str());
+        let text = format!("{name}: deleted with all its volumes, as {by} asked");
+        if is_orphan {
+            self.agent.store.forget(name).await?;
+        } else {
+            write(self.agent, self.app, self.world, &Change::Purged).await?;
+        }
+        self.agent.outlet.tell(Some(name), Told::info(EventType::AppPurged, text));
+        {
+            let mut memory = self.app.memory.borrow_mut();
+            memory.sizes.clear();
+            memory.snapshots.clear();
+            requests::done(self.agent, &mut memory.purging);
+            if is_orphan {
+                memory.record = Record::default();
+                memory.record_from = RecordFrom::Nowhere;
+            }
+        }
+        if is_orphan {
+            apps::drop_purged(self.agent, &Rc::clone(self.app));
         }
         Ok(())
     }

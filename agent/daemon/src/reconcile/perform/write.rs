@@ -7,7 +7,7 @@ use titania_core::fork::Mark;
 use titania_core::names::Generation;
 use titania_core::record::Record;
 use titania_core::step::Change;
-use titania_core::world::{Begun, RecordFrom, World};
+use titania_core::world::{Begun, Evidence, RecordFrom, World};
 
 use super::super::agent::Agent;
 use super::super::app::{App, Down, Memory};
@@ -147,7 +147,11 @@ fn follow(memory: &mut Memory, world: &World, change: &Change, old: &Record) {
             memory.forgive_all();
             memory.evidence.retry_at = None;
         }
-        Change::Stop(_) | Change::Start => memory.forgive_all(),
+        Change::Stop(_) | Change::Start | Change::Purge(_) => memory.forgive_all(),
+        Change::Purged => {
+            memory.forgive_all();
+            memory.evidence = Evidence::default();
+        }
         Change::Resolve(_)
         | Change::Verdict(_)
         | Change::Proven
