@@ -1,6 +1,6 @@
 //! All faults, each as often as it is drawn in one round.
 
-use super::fault::{Call, Disk, Fault, Hand, Loss, Thing, Trouble, Victim, Whose};
+use super::fault::{Call, Disk, Fault, Hand, Kind, Loss, Thing, Trouble, Victim, Whose};
 use super::instant::Instant;
 use super::run::Plan;
 
@@ -64,8 +64,8 @@ pub fn catalogue() -> Vec<Fault> {
 /// One of each kind at instants that were chosen by hand, for every run of the tests.
 pub fn quick() -> Vec<Plan> {
     let at = |word: &str| Instant::Boundary { word: word.to_owned(), nth: 0 };
-    let good = |fault, when| Plan { fault, is_bad: false, when, hold_ms: 500, skip: 0 };
-    let bad = |fault, when| Plan { is_bad: true, ..good(fault, when) };
+    let good = |fault, when| Plan { fault, kind: Kind::Good, when, hold_ms: 500, skip: 0 };
+    let bad = |fault, when| Plan { kind: Kind::Unhealthy, ..good(fault, when) };
     vec![
         good(Fault::Killed(Victim::Agent), at("create new")),
         good(Fault::Killed(Victim::AgentTwice), at("start new")),

@@ -21,6 +21,24 @@ pub enum Fault {
     Lost(Thing),
 }
 
+/// What a release is like that is updated to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// It runs well.
+    Good,
+    /// Its probe says no.
+    Unhealthy,
+    /// It ends by itself soon after its start.
+    Crashing,
+}
+
+impl Kind {
+    /// Whether it must be rolled back.
+    pub fn is_bad(self) -> bool {
+        self != Self::Good
+    }
+}
+
 /// What is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Victim {
@@ -205,7 +223,8 @@ impl Call {
             Self::Create => ends("POST", "/containers/create") && target.contains("-g"),
             Self::Start => ends("POST", "/start") && of_containers,
             Self::Stop => ends("POST", "/stop"),
-            Self::Remove => method == "DELETE" && of_containers && !target.contains("force"),
+            // By force a throw-away one goes.
+            Self::Remove => method == "DELETE" && of_containers && !target.contains("force=true"),
             Self::Arm => ends("POST", "/update"),
         }
     }
@@ -287,7 +306,7 @@ mod tests {
             (Call::Create, "POST", "/v1.41/containers/create?name=wallet-g2"),
             (Call::Start, "POST", "/v1.41/containers/abc/start"),
             (Call::Stop, "POST", "/v1.41/containers/abc/stop?t=1"),
-            (Call::Remove, "DELETE", "/v1.41/containers/abc"),
+            (Call::Remove, "DELETE", "/v1.41/containers/abc?force=false"),
             (Call::Arm, "POST", "/v1.41/containers/abc/update"),
         ] {
             let all = [

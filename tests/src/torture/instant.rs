@@ -70,6 +70,15 @@ impl Timeline {
     }
 }
 
+impl Display for Timeline {
+    fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
+        for (at, step) in &self.steps {
+            write!(out, "{:.2} {step}, ", at.as_secs_f64())?;
+        }
+        write!(out, "{:.2} s in all", self.length.as_secs_f64())
+    }
+}
+
 /// The agent's log from some moment on, read for the steps of one app.
 pub struct Steps {
     log: PathBuf,
@@ -135,9 +144,8 @@ impl Steps {
             }
         });
         // A count or a reason behind it does not belong to its name.
-        Some(
-            words.take(3).filter(|word| word.parse::<u64>().is_err()).collect::<Vec<_>>().join(" "),
-        )
+        let words = words.take(3).filter(|word| word.parse::<u64>().is_err());
+        Some(words.collect::<Vec<_>>().join(" ").trim_end_matches(':').to_owned())
     }
 }
 
@@ -151,11 +159,11 @@ mod tests {
         std::fs::write(&log, "debug: wallet: start g1\n").unwrap();
         let mut steps = Steps::from_now(&log, "wallet", 4);
         let text = "debug: wallet: start g1\ndebug: wallet: stop g4\ninfo: wallet: start g5\n\
-                    debug: other: start g5\ndebug: wallet: mark g5 committed 12\n\
+                    debug: other: start g5\ndebug: wallet: mark g5 failed: exited\n\
                     debug: wallet: prune 1 forks, 0 images\ndebug: wallet: write bo";
         std::fs::write(&log, text).unwrap();
-        assert_eq!(steps.fresh(), ["stop old", "mark new committed"]);
-        assert_eq!((steps.count("stop old"), steps.last()), (1, "mark new committed"));
+        assert_eq!(steps.fresh(), ["stop old", "mark new failed"]);
+        assert_eq!((steps.count("stop old"), steps.last()), (1, "mark new failed"));
         std::fs::write(&log, text.to_owned() + "ots\n").unwrap();
         assert_eq!(steps.fresh(), ["write boots"]);
         std::fs::remove_file(log).unwrap();

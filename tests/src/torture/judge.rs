@@ -29,7 +29,7 @@ pub fn wait_back(scene: &Scene, pushed: &Pushed) {
         let health = scene.health().map(|answer| answer.status);
         let version = scene.app.version();
         let is_known = version.as_deref().is_some_and(|said| {
-            said == scene.version() || (said == pushed.version && !pushed.is_bad)
+            said == scene.version() || (said == pushed.version && !pushed.kind.is_bad())
         });
         match (health, is_known) {
             (Some(200), true) => Ok(()),
@@ -45,7 +45,7 @@ pub fn wait_end(scene: &mut Scene, pushed: &Pushed) {
     wait_between(BACK_MAX, LOOK_PAUSE, "the update to end as it must", || {
         let app = scene.app.status();
         let is_over = app["update"].is_null() && app["state"] == "ok" && app["health"] == "healthy";
-        let is_right = match pushed.is_bad {
+        let is_right = match pushed.kind.is_bad() {
             false => {
                 app["last"]["outcome"] == "committed"
                     && app["current"]["config"] == pushed.release.as_str()
@@ -63,11 +63,11 @@ pub fn wait_end(scene: &mut Scene, pushed: &Pushed) {
         Err(format!("{app:#}"))
     });
     let old = scene.version().to_owned();
-    if !pushed.is_bad {
+    if !pushed.kind.is_bad() {
         scene.known.committed.push(pushed.version.clone());
         scene.has_lost_images = false;
     }
-    let wanted = if pushed.is_bad { old } else { pushed.version.clone() };
+    let wanted = if pushed.kind.is_bad() { old } else { pushed.version.clone() };
     assert_eq!(scene.app.version().as_deref(), Some(wanted.as_str()), "the right release runs");
 }
 
@@ -127,19 +127,19 @@ fn of_history(scene: &Scene, fault: Fault, pushed: &Pushed) -> Vec<String> {
     ends.reverse();
     let mut complaints = Vec::new();
     let (last, before) = ends.split_last().unwrap_or((&"nothing", &[]));
-    let is_right = match pushed.is_bad {
+    let is_right = match pushed.kind.is_bad() {
         false => *last == "committed",
         true => *last == "rolled_back" || fault.ends_before().contains(last),
     };
     let is_known = before.iter().all(|end| fault.ends_before().contains(end));
     if !is_right || !is_known || ends.len() > TRIES_MAX {
-        let right = if pushed.is_bad { "rolled_back" } else { "committed" };
+        let right = if pushed.kind.is_bad() { "rolled_back" } else { "committed" };
         let before = fault.ends_before();
         complaints
             .push(format!("P4: it ended as {ends:?}; right is {right}, before it {before:?}"));
     }
     let status = scene.app.status();
-    if !pushed.is_bad && quarantined(&status).any(|config| config == pushed.release) {
+    if !pushed.kind.is_bad() && quarantined(&status).any(|config| config == pushed.release) {
         complaints.push(format!("P4: a good release is condemned: {:#}", status["quarantine"]));
     }
     complaints

@@ -20,7 +20,7 @@ mod run;
 mod scene;
 
 pub use catalogue::quick;
-pub use fault::{Call, Disk, Fault, Hand, Loss, Thing, Trouble, Victim, Whose};
+pub use fault::{Call, Disk, Fault, Hand, Kind, Loss, Thing, Trouble, Victim, Whose};
 pub use instant::Instant;
 pub use report::Row;
 pub use run::{Options, Plan, run, run_quick};

@@ -1,6 +1,6 @@
 //! What a run tells: a row a fault, and a table of all.
 
-use super::fault::Fault;
+use super::fault::{Fault, Kind};
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::time::Duration;
@@ -12,8 +12,8 @@ pub struct Row {
     pub number: u32,
     /// The fault.
     pub fault: Fault,
-    /// Whether the update was to a release that must fail.
-    pub is_bad: bool,
+    /// What the release was like that the update was to.
+    pub kind: Kind,
     /// When it was to strike.
     pub when: String,
     /// The step that the agent had begun last when it struck.
@@ -33,7 +33,7 @@ impl Row {
     pub fn head() -> String {
         let [number, fault, to, when, step] = ["no", "fault", "to", "when", "last step begun"];
         format!(
-            "{number:>5}  {fault:<36} {to:<4} {when:<26} {step:<20} {:>6} {:>6} {:>6}  result",
+            "{number:>5}  {fault:<36} {to:<9} {when:<26} {step:<20} {:>6} {:>6} {:>6}  result",
             "back s", "end s", "all s"
         )
     }
@@ -42,14 +42,14 @@ impl Row {
 impl Display for Row {
     fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
         let Self { number, fault, when, .. } = self;
-        let to = if self.is_bad { "bad" } else { "good" };
+        let to = format!("{:?}", self.kind).to_lowercase();
         let step = if self.step.is_empty() { "–" } else { &self.step };
         let [back, end, whole] = [self.back, self.end, self.whole].map(|span| span.as_secs_f64());
         let fault = fault.to_string();
         let result = if self.is_met { "well" } else { "well, not met" };
         write!(
             out,
-            "{number:>5}  {fault:<36} {to:<4} {when:<26} {step:<20} {back:>6.1} {end:>6.1} {whole:>6.1}  {result}"
+            "{number:>5}  {fault:<36} {to:<9} {when:<26} {step:<20} {back:>6.1} {end:>6.1} {whole:>6.1}  {result}"
         )
     }
 }
@@ -80,7 +80,7 @@ pub fn summary(rows: &[Row], failed: &[(u32, Fault)], passed: Duration) -> Strin
             worst(|row| row.end)
         );
     }
-    let bad = rows.iter().filter(|row| row.is_bad).count();
+    let bad = rows.iter().filter(|row| row.kind.is_bad()).count();
     let mut back: Vec<f64> = rows.iter().map(|row| row.back.as_secs_f64()).collect();
     back.sort_by(f64::total_cmp);
     let middle = back.get(back.len() / 2).copied().unwrap_or(0.0);

@@ -1,7 +1,7 @@
 //! Faults one after another on boards that are used again and again, several boards side by side.
 
 use super::catalogue::catalogue;
-use super::fault::Fault;
+use super::fault::{Fault, Kind};
 use super::inject::Wound;
 use super::instant::{Instant as When, Steps, Timeline};
 use super::judge;
@@ -20,12 +20,15 @@ use std::time::{Duration, Instant};
 const FAILURES_MAX: usize = 20;
 /// The same of boards that do not come up.
 const UNBORN_MAX: usize = 3;
-/// One update in so many is to a bad release.
-const BAD_ONCE_IN: u64 = 3;
+/// What releases are like: one update in three is to a bad one.
+const KINDS: [Kind; 6] =
+    [Kind::Good, Kind::Unhealthy, Kind::Good, Kind::Crashing, Kind::Good, Kind::Good];
 /// Longest that a lasting fault lasts, once it has met what it is about, in milliseconds.
 const HOLD_MS_MAX: u64 = 4000;
 /// Of a call that comes over and over one of so many is meant.
 const SKIP_MAX: u64 = 12;
+/// How long an update takes where it was not measured.
+const LENGTH_USUAL: Duration = Duration::from_secs(10);
 /// Beyond the length of an undisturbed update: when no instant is waited for any longer.
 const INSTANT_MORE: Duration = Duration::from_secs(3);
 
@@ -49,8 +52,8 @@ pub struct Options {
 pub struct Plan {
     /// The fault.
     pub fault: Fault,
-    /// Whether the update is to a bad release.
-    pub is_bad: bool,
+    /// What the release is like that the update is to.
+    pub kind: Kind,
     /// When it strikes.
     pub when: When,
     /// How long it lasts, in milliseconds.
@@ -172,16 +175,18 @@ impl Run<'_> {
         let rounds = (number - 1) as usize / self.faults.len();
         let at = (number - 1) as usize % self.faults.len();
         let fault = self.faults[shuffled(self.faults.len(), seed, rounds)[at]];
-        let is_bad = chance.is_once_in(BAD_ONCE_IN) && !fault.wants_good();
+        let drawn = chance.below(KINDS.len() as u64);
+        let kind = KINDS[usize::try_from(drawn).unwrap_or(0)];
+        let kind = if fault.wants_good() { Kind::Good } else { kind };
         let hold_ms = chance.below(HOLD_MS_MAX);
         let skip = u32::try_from(chance.below(SKIP_MAX)).unwrap_or(0);
-        let when = match (fault.is_armed(), scene.timeline(is_bad)) {
+        let when = match (fault.is_armed(), scene.timeline(kind)) {
             (false, Some(timeline)) => {
                 timeline.draw(fault.wants_new().then_some("compare new"), &mut chance)
             }
             _ => When::Rest,
         };
-        Plan { fault, is_bad, when, hold_ms, skip }
+        Plan { fault, kind, when, hold_ms, skip }
     }
 }
 
@@ -199,8 +204,8 @@ fn shuffled(count: usize, seed: u64, round: usize) -> Vec<usize> {
 /// Installs, and measures updates that nothing disturbs.
 fn begin(board: &Board) -> Scene<'_> {
     let mut scene = Scene::install(board);
-    for is_bad in [false, true] {
-        let pushed = scene.push(is_bad);
+    for kind in [Kind::Good, Kind::Unhealthy, Kind::Crashing] {
+        let pushed = scene.push(kind);
         let mut steps = scene.steps();
         let begun = Instant::now();
         assert!(scene.ask(), "the agent takes a request");
@@ -215,7 +220,8 @@ fn begin(board: &Board) -> Scene<'_> {
         let wound = Wound::none();
         judge::all(&mut scene, &wound, Fault::Pruned, &pushed);
         scene.has_lost_images = false;
-        scene.remember(is_bad, timeline);
+        println!("undisturbed, to one that is {kind:?}: {timeline}");
+        scene.remember(kind, timeline);
     }
     scene
 }
@@ -226,7 +232,7 @@ fn begin(board: &Board) -> Scene<'_> {
 /// When something does not hold.
 pub fn one(scene: &mut Scene, plan: &Plan, number: u32) -> Row {
     let begun = Instant::now();
-    let pushed = scene.push(plan.is_bad);
+    let pushed = scene.push(plan.kind);
     let mut steps = scene.steps();
     let mut wound = match plan.when {
         When::Rest => {
@@ -254,7 +260,7 @@ pub fn one(scene: &mut Scene, plan: &Plan, number: u32) -> Row {
     Row {
         number,
         fault: plan.fault,
-        is_bad: plan.is_bad,
+        kind: plan.kind,
         when: plan.when.to_string(),
         step,
         is_met: wound.is_met,
@@ -267,7 +273,7 @@ pub fn one(scene: &mut Scene, plan: &Plan, number: u32) -> Row {
 /// Waits for the instant; one that does not come is given up: the fault strikes all the same.
 fn wait_instant(scene: &Scene, plan: &Plan, steps: &mut Steps) {
     let begun = Instant::now();
-    let length = scene.timeline(plan.is_bad).map_or(SOON, |timeline| timeline.length);
+    let length = scene.timeline(plan.kind).map_or(LENGTH_USUAL, |timeline| timeline.length);
     let limit = length * 2 + INSTANT_MORE;
     wait_between(limit + SOON, LOG_PAUSE, "the instant", || {
         let _ = steps.fresh();
@@ -314,7 +320,7 @@ fn keep(board: &Board, name: &str, why: &str) {
 /// When something does not hold.
 pub fn run_quick(plans: &[Plan]) -> Vec<Row> {
     let board = Board::with(settings());
-    let mut scene = begin(&board);
+    let mut scene = Scene::install(&board);
     let numbered = plans.iter().zip(1..);
     numbered.map(|(plan, number)| one(&mut scene, plan, number)).collect()
 }

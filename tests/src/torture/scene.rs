@@ -1,6 +1,7 @@
 //! A board in use: one app, proven, with full volumes, and all that must stay true of it known.
 
 use super::acts::Acts;
+use super::fault::Kind;
 use super::instant::{Steps, Timeline};
 use crate::app::App;
 use crate::board::{Board, Settings};
@@ -35,8 +36,8 @@ pub struct Pushed {
     pub version: String,
     /// Its config digest.
     pub release: String,
-    /// Whether it must fail.
-    pub is_bad: bool,
+    /// What it is like.
+    pub kind: Kind,
 }
 
 /// See the head of the module.
@@ -54,8 +55,7 @@ pub struct Scene<'b> {
     /// Whether an image that is to be kept was lost and did not come back by a commit since.
     pub has_lost_images: bool,
     /// How updates go that nothing disturbs.
-    good: Timeline,
-    bad: Timeline,
+    timelines: BTreeMap<Kind, Timeline>,
     count: u32,
 }
 
@@ -83,11 +83,10 @@ impl<'b> Scene<'b> {
             acts: Acts::listen(&board.engine().socket(), APP),
             generation: 1,
             has_lost_images: false,
-            good: Timeline::default(),
-            bad: Timeline::default(),
+            timelines: BTreeMap::new(),
             count: 0,
         };
-        let first = scene.push(false);
+        let first = scene.push(Kind::Good);
         board.agent().start();
         scene.app.wait_version(&first.version);
         scene.known.committed.push(first.version);
@@ -105,17 +104,13 @@ impl<'b> Scene<'b> {
     }
 
     /// How an update goes that nothing disturbs; None before it was measured.
-    pub fn timeline(&self, is_bad: bool) -> Option<&Timeline> {
-        let timeline = if is_bad { &self.bad } else { &self.good };
-        (!timeline.steps.is_empty()).then_some(timeline)
+    pub fn timeline(&self, kind: Kind) -> Option<&Timeline> {
+        self.timelines.get(&kind)
     }
 
     /// Takes a measured update for the pattern of all.
-    pub fn remember(&mut self, is_bad: bool, timeline: Timeline) {
-        match is_bad {
-            true => self.bad = timeline,
-            false => self.good = timeline,
-        }
+    pub fn remember(&mut self, kind: Kind, timeline: Timeline) {
+        self.timelines.insert(kind, timeline);
     }
 
     /// The version that was committed last.
@@ -123,21 +118,19 @@ impl<'b> Scene<'b> {
         self.known.committed.last().map_or("", String::as_str)
     }
 
-    /// Pushes the next release. Of the bad ones every other ends by itself instead of being unhealthy.
-    pub fn push(&mut self, is_bad: bool) -> Pushed {
+    /// Pushes the next release.
+    pub fn push(&mut self, kind: Kind) -> Pushed {
         self.count += 1;
         let version = format!("{}.0.0", self.count);
-        let mut image = Image::version(&version).passwd("app", OWNER.0, OWNER.1).user("app");
-        if is_bad {
-            image = image.behaviour(if self.count.is_multiple_of(2) {
-                "unhealthy"
-            } else {
-                "crash 3 200"
-            });
-        }
+        let image = Image::version(&version).passwd("app", OWNER.0, OWNER.1).user("app");
+        let image = match kind {
+            Kind::Good => image,
+            Kind::Unhealthy => image.behaviour("unhealthy"),
+            Kind::Crashing => image.behaviour("crash 3 200"),
+        };
         let release = self.board.registry().push(APP, "stable", &image).release;
         self.known.tried.insert(version.clone());
-        Pushed { version, release, is_bad }
+        Pushed { version, release, kind }
     }
 
     /// Asks for an update. An agent that is away, or has not looked yet, takes no request.
