@@ -218,7 +218,8 @@ impl Board {
         while sweep::kill_processes(&place, 0) > 0 {
             std::thread::yield_now();
         }
-        namespace::unmount_below(&place);
+        let disk = self.disks.as_ref().map(|disks| disks.engine.place());
+        namespace::unmount_below_but(&place, disk);
         sweep::remove_cgroups(&self.engine.container_ids());
     }
 

@@ -36,6 +36,11 @@ impl SmallDisk {
         Self { place: place.to_owned() }
     }
 
+    /// Where it is mounted.
+    pub(crate) fn place(&self) -> &Path {
+        &self.place
+    }
+
     /// Fills it up to the last block.
     ///
     /// # Panics

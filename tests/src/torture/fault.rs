@@ -167,7 +167,9 @@ impl Fault {
     /// Outcomes that an update may have had before the last one, of its release.
     pub fn ends_before(self) -> &'static [&'static str] {
         match self {
-            Self::Killed(Victim::Agent | Victim::AgentTwice) | Self::Registry(_) => &[],
+            Self::Killed(Victim::Agent | Victim::AgentTwice) => &[],
+            // What does not fit its digest is not taken, and that is told once.
+            Self::Registry(_) => &["refused"],
             // Without its record an agent may begin anew what it had under way.
             Self::Lost(_) => &["inconclusive", "abandoned"],
             _ => &["inconclusive"],

@@ -8,6 +8,7 @@ use super::Act;
 impl Act<'_> {
     /// Removes what `decide` named, and nothing else.
     pub(super) async fn prune(&self, what: &Prunable) -> Result<(), Fault> {
+        self.agent.engine.end_removals().await?;
         for generation in &what.images {
             self.agent.engine.untag(&self.app.name, *generation).await?;
         }
