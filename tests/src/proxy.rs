@@ -43,10 +43,13 @@ pub enum Fate {
     Stalled,
 }
 
+/// Tells by method and target whether a call is meant.
+pub type IsIt = Box<dyn FnMut(&str, &str) -> bool + Send>;
+
 /// Which calls, and what becomes of them.
 pub struct Meddling {
-    /// Told by method and target.
-    pub is_it: Box<dyn FnMut(&str, &str) -> bool + Send>,
+    /// Which ones.
+    pub is_it: IsIt,
     /// What becomes of them.
     pub fate: Fate,
     /// How many calls; others go through.
