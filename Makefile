@@ -8,14 +8,17 @@ CARGO ?= cargo
 E2E_THREADS ?= 3
 # Debian's name of the architecture that `make deb` builds for: armhf, arm64 or amd64.
 ARCH ?= amd64
-# Power cuts, and what decides when they come.
+# Faults or power cuts, and what decides when they come.
 COUNT ?= 50
 SEED ?= 1
+# Boards side by side, and words of the faults that are wanted, between commas.
+JOBS ?= 2
+ONLY ?=
 # `cross` does not find a file of this name by itself.
 export CROSS_CONFIG := $(CURDIR)/cross.toml
 
 .NOTPARALLEL:
-.PHONY: help setup build demo bench test check unit e2e deb packages lint-deb test-deb cross-check board board-quick board-torture board-made deep mutations
+.PHONY: help setup build demo bench test check unit e2e torture deb packages lint-deb test-deb cross-check board board-quick board-torture board-made deep mutations
 
 help:
 	@echo 'make demo    an app is installed, updated, and a bad release undone, before your eyes'
@@ -28,6 +31,7 @@ help:
 	@echo 'make board   a virtual board (ARCH=armhf or arm64 for another): every case of its life'
 	@echo 'make board-torture  power cuts in updates, COUNT=$(COUNT) of them, by SEED=$(SEED)'
 	@echo 'make board-quick    install, update, one power cut: a few minutes'
+	@echo 'make torture  faults in the midst of updates, COUNT=$(COUNT) of them, by SEED=$(SEED), on JOBS=$(JOBS) boards; ONLY="disk,person"'
 	@echo 'parts of test: make check, make unit, make e2e'
 	@echo 'make deep    the search of all worlds that three faults lead to'
 	@echo 'make mutations [only=WORD]   takes each guard out of decide, and looks whether a test misses it'
@@ -58,6 +62,10 @@ unit:
 
 e2e: setup
 	$(CARGO) test -p titania-tests --test e2e -- --test-threads=$(E2E_THREADS)
+
+torture: setup
+	@$(CARGO) build -p titania-agentd -p titania-agentctl -p titania-tests --bins
+	@$(CARGO) run -p titania-tests --bin torture -- --count $(COUNT) --seed $(SEED) --jobs $(JOBS) --only '$(ONLY)'
 
 deb:
 	@packaging/deb/build $(ARCH)

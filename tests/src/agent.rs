@@ -7,7 +7,7 @@ use crate::toml_text::Document;
 use crate::wait::wait_until;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub struct Agent {
     settings: RefCell<Document>,
     process: RefCell<Option<Process>>,
     rights: RefCell<Option<Vec<String>>>,
+    /// Whether it logs each step that it takes.
+    is_talkative: Cell<bool>,
 }
 
 /// The user that [`Agent::unprivileged`] runs it under: none that Debian or the pool of apps gives.
@@ -52,6 +54,7 @@ impl Agent {
             settings: RefCell::new(settings),
             process: RefCell::new(None),
             rights: RefCell::new(None),
+            is_talkative: Cell::new(false),
         };
         for place in [agent.definitions(), agent.state(), agent.volumes()] {
             std::fs::create_dir_all(place).expect("a folder for the agent");
@@ -87,7 +90,7 @@ impl Agent {
 
     /// All that it logged, over all its runs.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.join("agentd.log")).unwrap_or_default()
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
     /// Changes its settings; in force at the next start (or reload, after [`Agent::write`]).
@@ -130,6 +133,16 @@ impl Agent {
         });
     }
 
+    /// From the next start on it logs each step that it takes, before it takes it.
+    pub fn log_steps(&self) {
+        self.is_talkative.set(true);
+    }
+
+    /// Its log file.
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.join("agentd.log")
+    }
+
     /// From the next start on it runs as [`OTHER_USER`] with these rights (`chown`) and no other.
     pub fn unprivileged(&self, rights: &[&str]) {
         *self.rights.borrow_mut() = Some(rights.iter().map(|right| (*right).to_owned()).collect());
@@ -152,10 +165,13 @@ impl Agent {
     fn run(&self) {
         let config = self.config().to_string_lossy().into_owned();
         let arguments = ["--config".to_owned(), config];
-        let log = self.folder.join("agentd.log");
+        let log = self.log_file();
         // As its unit runs it: with what that sets, without what the machine's users set.
         let mut words = ["-u", "SSL_CERT_FILE", "-u", "SSL_CERT_DIR"].map(str::to_owned).to_vec();
         words.extend(unit_environment());
+        if self.is_talkative.get() {
+            words.push("TITANIA_LOG=debug".to_owned());
+        }
         words.push(binaries::agentd().to_string_lossy().into_owned());
         words.extend(arguments);
         let user = self.rights.borrow().as_deref().map(user_arguments).unwrap_or_default();

@@ -120,7 +120,8 @@ pub fn prepare() {
     }
 }
 
-fn target() -> PathBuf {
+/// The target folder.
+pub fn target() -> PathBuf {
     if let Some(folder) = std::env::var_os("CARGO_TARGET_DIR") {
         return PathBuf::from(folder);
     }

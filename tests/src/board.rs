@@ -2,9 +2,11 @@
 
 use crate::agent::Agent;
 use crate::app::App;
+use crate::between::Between;
 use crate::broker::{Broker, Listener};
 use crate::certificates::Certificates;
 use crate::definition::Definition;
+use crate::disks::SmallDisk;
 use crate::engine::Engine;
 use crate::namespace::{self, Namespace};
 use crate::registry::Registry;
@@ -21,6 +23,12 @@ const FOLDER_USUAL: &str = "/var/tmp";
 const FOLDER_PREFIX: &str = "titania-board-";
 /// Lines of each log that a failed case prints.
 const LOG_LINES: usize = 40;
+/// Sizes of the small disks: some generations of an app and the reserve fit in.
+const VOLUMES_BYTES: u64 = 96 * 1024 * 1024;
+/// The same of the records, of which none is large.
+const RECORDS_BYTES: u64 = 24 * 1024 * 1024;
+/// The same of the engine, with half a dozen images.
+const ENGINE_BYTES: u64 = 256 * 1024 * 1024;
 /// The board's id in the agent's settings.
 const BOARD_ID: &str = "board-1";
 
@@ -38,6 +46,20 @@ pub struct Settings {
     pub tls: bool,
     /// The registry answers nobody but [`crate::LOGIN`].
     pub registry_login: bool,
+    /// Proxies stand between agent and engine, and before the registry: [`Board::between`].
+    pub proxies: bool,
+    /// Volumes, state folder and the engine's data lie each on a small disk: [`Board::disks`].
+    pub small_disks: bool,
+}
+
+/// The small disks of a board.
+pub struct Disks {
+    /// That of the volume root.
+    pub volumes: SmallDisk,
+    /// That of the agent's state folder.
+    pub records: SmallDisk,
+    /// That of the engine's data.
+    pub engine: SmallDisk,
 }
 
 /// A started board. It is bound to the thread that made it.
@@ -46,6 +68,8 @@ pub struct Board {
     broker: Broker,
     registry: Registry,
     engine: Engine,
+    between: Option<Between>,
+    disks: Option<Disks>,
     certificates: Option<Certificates>,
     folder: PathBuf,
     namespace: Namespace,
@@ -63,11 +87,18 @@ impl Board {
         sweep_dead_boards();
         let folder = new_folder();
         let namespace = Namespace::enter();
+        let disks = settings.small_disks.then(|| Disks::mount(&folder));
+        let registry = Registry::new(&folder, settings.registry_login, settings.proxies);
+        let engine = Engine::new(&folder, settings.engine_arguments);
+        let between =
+            settings.proxies.then(|| Between::start(&folder, engine.socket(), registry.ports()));
         let board = Self {
             agent: Agent::new(&folder, Document::default()),
             broker: Broker::new(&folder, settings.broker_persists),
-            registry: Registry::new(&folder, settings.registry_login),
-            engine: Engine::new(&folder, settings.engine_arguments),
+            registry,
+            engine,
+            between,
+            disks,
             certificates: settings.tls.then(|| Certificates::make(&folder)),
             folder,
             namespace,
@@ -107,7 +138,9 @@ impl Board {
         if is_volatile(&self.folder) {
             document.set_in("paths", "allow_volatile", true);
         }
-        document.set_in("engine", "socket", path(self.engine.socket()));
+        let direct = self.engine.socket();
+        let socket = self.between.as_ref().map_or(direct, |between| between.socket().to_owned());
+        document.set_in("engine", "socket", path(socket));
         document.set_in("disk", "reserve", "16MiB");
         let host = self.registry.host();
         document.push("registry", json!({"host": host, "plain_http": true}));
@@ -143,6 +176,16 @@ impl Board {
         self.certificates.as_ref()
     }
 
+    /// The proxies; None on a board without.
+    pub fn between(&self) -> Option<&Between> {
+        self.between.as_ref()
+    }
+
+    /// The small disks; None on a board without.
+    pub fn disks(&self) -> Option<&Disks> {
+        self.disks.as_ref()
+    }
+
     /// A topic below the board's own prefix.
     pub fn topic(&self, rest: &str) -> String {
         format!("titania/{BOARD_ID}/{rest}")
@@ -175,7 +218,8 @@ impl Board {
         while sweep::kill_processes(&place, 0) > 0 {
             std::thread::yield_now();
         }
-        namespace::unmount_below(&place);
+        let disk = self.disks.as_ref().map(|disks| disks.engine.place());
+        namespace::unmount_below_but(&place, disk);
         sweep::remove_cgroups(&self.engine.container_ids());
     }
 
@@ -231,6 +275,19 @@ impl Board {
             let lines: Vec<&str> = log.lines().collect();
             let tail = &lines[lines.len().saturating_sub(LOG_LINES)..];
             eprintln!("--- end of the log of {name}\n{}", tail.join("\n"));
+        }
+    }
+}
+
+impl Disks {
+    fn mount(folder: &Path) -> Self {
+        let disk = |name: &str, place: &str, bytes| {
+            SmallDisk::mount(&folder.join(format!("{name}.ext4")), &folder.join(place), bytes)
+        };
+        Self {
+            volumes: disk("volumes", "volumes", VOLUMES_BYTES),
+            records: disk("records", "state", RECORDS_BYTES),
+            engine: disk("engine", "engine/data", ENGINE_BYTES),
         }
     }
 }

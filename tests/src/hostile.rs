@@ -12,6 +12,7 @@ const BLOCK_BYTES: usize = 64 * 1024;
 const WRITE_TIME: Duration = Duration::from_secs(20);
 
 /// One answer.
+#[derive(Debug, Clone)]
 pub struct Reply {
     /// Status code.
     pub status: u16,
@@ -49,6 +50,47 @@ impl Reply {
     pub fn padded(mut self, bytes: u64) -> Self {
         self.padding = bytes;
         self
+    }
+
+    /// Sends it as the only answer of a connection; the one to a HEAD has no body.
+    ///
+    /// # Errors
+    /// As the connection says.
+    pub(crate) fn write(
+        &self,
+        stream: &mut (impl Write + ?Sized),
+        method: &str,
+    ) -> std::io::Result<()> {
+        self.write_counted(stream, method, |_| {})
+    }
+
+    /// The same, telling of each block of padding that was taken.
+    fn write_counted(
+        &self,
+        stream: &mut (impl Write + ?Sized),
+        method: &str,
+        mut taken: impl FnMut(u64),
+    ) -> std::io::Result<()> {
+        let length = self.body.len() as u64 + self.padding;
+        write!(stream, "HTTP/1.1 {} -\r\nConnection: close\r\n", self.status)?;
+        write!(stream, "Content-Length: {length}\r\n")?;
+        for (name, value) in &self.headers {
+            write!(stream, "{name}: {value}\r\n")?;
+        }
+        stream.write_all(b"\r\n")?;
+        if method == "HEAD" {
+            return Ok(());
+        }
+        stream.write_all(&self.body)?;
+        let block = [b' '; BLOCK_BYTES];
+        let mut left = self.padding;
+        while left > 0 {
+            let size = usize::try_from(left).map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES));
+            stream.write_all(&block[..size])?;
+            taken(size as u64);
+            left -= size as u64;
+        }
+        Ok(())
     }
 }
 
@@ -130,24 +172,7 @@ fn serve(
         asked.push(format!("{method} {target}"));
     }
     let reply = answer(method, target);
-    let length = reply.body.len() as u64 + reply.padding;
-    write!(stream, "HTTP/1.1 {} -\r\nConnection: close\r\n", reply.status)?;
-    write!(stream, "Content-Length: {length}\r\n")?;
-    for (name, value) in &reply.headers {
-        write!(stream, "{name}: {value}\r\n")?;
-    }
-    stream.write_all(b"\r\n")?;
-    if method == "HEAD" {
-        return Ok(());
-    }
-    stream.write_all(&reply.body)?;
-    let block = [b' '; BLOCK_BYTES];
-    let mut left = reply.padding;
-    while left > 0 {
-        let size = usize::try_from(left).map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES));
-        stream.write_all(&block[..size])?;
-        shared.sent.fetch_add(size as u64, Ordering::Relaxed);
-        left -= size as u64;
-    }
-    Ok(())
+    reply.write_counted(&mut stream, method, |bytes| {
+        shared.sent.fetch_add(bytes, Ordering::Relaxed);
+    })
 }

@@ -77,11 +77,17 @@ pub fn unmount(target: &Path) {
 
 /// Takes off all mounts at or below `folder`, the last one first.
 pub fn unmount_below(folder: &Path) {
+    unmount_below_but(folder, None);
+}
+
+/// The same, but one stays.
+pub fn unmount_below_but(folder: &Path, stays: Option<&Path>) {
     let table = std::fs::read_to_string("/proc/thread-self/mountinfo").unwrap_or_default();
     let points = table.lines().filter_map(|line| line.split(' ').nth(4));
     let mut below: Vec<PathBuf> =
         points.map(PathBuf::from).filter(|point| point.starts_with(folder)).collect();
     below.reverse();
+    below.retain(|point| Some(point.as_path()) != stays);
     for point in below {
         let _ = umount2(&point, MntFlags::MNT_DETACH);
     }

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// Its port: the network is the board's own, so it is always free.
 const PORT: u16 = 5000;
+/// Its port when a proxy has the other.
+const PORT_BEHIND: u16 = 5001;
 /// Its port for TLS.
 const SECURED_PORT: u16 = 5443;
 /// User and password of a registry that wants a login.
@@ -36,6 +38,8 @@ const ACCEPT: &str = "application/vnd.docker.distribution.manifest.v2+json, \
 pub struct Registry {
     folder: PathBuf,
     wants_login: bool,
+    /// Where it listens itself.
+    port: u16,
     process: RefCell<Option<Process>>,
     secured: RefCell<Option<Process>>,
 }
@@ -78,10 +82,13 @@ pub enum Entry<'a> {
 }
 
 impl Registry {
-    pub(crate) fn new(folder: &Path, wants_login: bool) -> Self {
+    /// `is_behind`: a proxy will listen at [`Registry::host`], see [`Registry::ports`].
+    pub(crate) fn new(folder: &Path, wants_login: bool, is_behind: bool) -> Self {
         let folder = folder.join("registry");
         std::fs::create_dir_all(&folder).expect("a folder for the registry");
-        Self { folder, wants_login, process: RefCell::new(None), secured: RefCell::new(None) }
+        let port = if is_behind { PORT_BEHIND } else { PORT };
+        let (process, secured) = (RefCell::new(None), RefCell::new(None));
+        Self { folder, wants_login, port, process, secured }
     }
 
     /// Host and port, as in a reference.
@@ -89,8 +96,13 @@ impl Registry {
         format!("127.0.0.1:{PORT}")
     }
 
-    fn place() -> Place<'static> {
-        Place::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)))
+    /// Port of its address, and the one where it listens itself.
+    pub(crate) fn ports(&self) -> (u16, u16) {
+        (PORT, self.port)
+    }
+
+    fn place(&self) -> Place<'static> {
+        Place::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
     }
 
     /// The same, where it listens with TLS.
@@ -133,10 +145,10 @@ impl Registry {
 
     /// Starts it and waits until it answers.
     pub fn start(&self) {
-        let process = self.serve("config.yml", &self.host(), "");
+        let process = self.serve("config.yml", &format!("127.0.0.1:{}", self.port), "");
         *self.process.borrow_mut() = Some(process);
         wait_until(TURN_TIME, "the registry to answer", || {
-            ask(Self::place(), "GET", "/v2/", &[], b"")
+            ask(self.place(), "GET", "/v2/", &[], b"")
         });
     }
 
@@ -175,7 +187,7 @@ impl Registry {
         if self.wants_login {
             headers.push(("Authorization", LOGIN_HEADER));
         }
-        ask(Self::place(), method, target, &headers, body)
+        ask(self.place(), method, target, &headers, body)
             .unwrap_or_else(|error| panic!("registry: {method} {target}: {error}"))
     }
 

@@ -42,6 +42,10 @@ pub fn prunable(w: &World) -> Prunable {
             gone.push(fork.generation);
         }
     }
+    // A fork that was the highest when it went left its file behind; with a higher one that is no longer needed.
+    let highest = w.forks.iter().filter(|f| f.file.is_some()).map(|f| f.generation).max();
+    let lone = w.forks.iter().filter(|f| !f.folder && f.file.is_some());
+    gone.extend(lone.map(|f| f.generation).filter(|g| Some(*g) != highest && !needed.contains(g)));
     let images = w.images.iter().copied().filter(|g| !needed.contains(g)).collect();
     let set_aside = w.forks.iter().any(|f| f.set_aside && !gone.contains(&f.generation));
     Prunable { forks: gone, set_aside, images }

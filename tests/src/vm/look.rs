@@ -46,13 +46,18 @@ impl Look {
         Self::read(&guest.shell(&script()))
     }
 
+    /// One that was taken by other means: parts by their names.
+    pub fn of(sections: BTreeMap<String, String>) -> Self {
+        Self { sections }
+    }
+
     fn read(text: &str) -> Self {
         let mut sections = BTreeMap::new();
         for part in text.split("\u{1}").skip(1) {
             let (name, body) = part.split_once('\n').unwrap_or((part, ""));
             sections.insert(name.to_owned(), body.to_owned());
         }
-        Self { sections }
+        Self::of(sections)
     }
 
     /// A part as text; empty when it was not there.

@@ -57,7 +57,7 @@ impl Rig {
     pub fn new(arch: Arch) -> Self {
         let folder = Folder::new();
         let namespace = Namespace::enter();
-        let registry = Registry::new(folder.path(), false);
+        let registry = Registry::new(folder.path(), false, false);
         let broker = Broker::new(folder.path(), true);
         registry.start();
         broker.start();

@@ -6,6 +6,7 @@
 /// Those that take long: the runner begins with them, for it takes cases by name.
 mod begin_first {
     mod p1_everything_killed;
+    mod p1_torture;
     mod p9_idle;
 }
 mod harness_apps;

@@ -186,7 +186,7 @@ impl State {
         let record = &self.w.record;
         let kept = [&record.current, &record.previous].into_iter().flatten().map(|c| c.generation);
         let under_way = record.intent.iter().flat_map(|i| [Some(i.generation), i.parent]).flatten();
-        let ran = |f: &&Fork| f.failed() == Some(true);
+        let ran = |f: &&Fork| f.folder && f.failed() == Some(true);
         let failed = self.w.forks.iter().filter(ran).map(|f| f.generation).max();
         let mut needed = kept.chain(under_way).chain(failed);
         let spares = !needed.any(|g| what.forks.contains(&g));

@@ -169,7 +169,32 @@ impl Engine {
                 }
             }
         }
-        self.remove_name(&tag).await
+        self.wire().half_removed().insert(facts.id.clone());
+        self.remove_name(&tag).await?;
+        self.wire().half_removed().remove(&facts.id);
+        Ok(())
+    }
+
+    /// Ends the removals that an engine broke off. It takes the tag off first, so that no name is left for what
+    /// stays behind when it, or its containerd, crashes in the midst of one.
+    ///
+    /// # Errors
+    /// As the engine says. It is tried again at the next call, also where a container uses the image.
+    pub async fn end_removals(&self) -> Result<(), EngineError> {
+        let begun: Vec<String> = self.wire().half_removed().iter().cloned().collect();
+        for id in begun {
+            // One that has a name (again) is needed, or goes with it.
+            let facts = self.image_by_name(&id).await?;
+            if facts.is_some_and(|facts| facts.tags.is_empty()) {
+                match self.remove_name(&id).await {
+                    Ok(()) => {}
+                    Err(EngineError::Conflict { .. }) => continue, // a person's container runs on it
+                    Err(other) => return Err(other),
+                }
+            }
+            self.wire().half_removed().remove(&id);
+        }
+        Ok(())
     }
 
     async fn remove_name(&self, name: &str) -> Result<(), EngineError> {

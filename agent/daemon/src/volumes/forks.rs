@@ -130,16 +130,31 @@ pub fn list(place: &Place, stubborn: &Stubborn) -> Result<Vec<Fork>, VolumesErro
             Some(file) if parts.folder => own::is_owned(place, file, stubborn)?,
             _ => false,
         };
+        // A copy makes the volumes' folders anew, so one that was cut off may lack some: it is reserved again.
+        let is_whole = match &file {
+            Some(file) if parts.folder && parts.unfinished => has_keys(place, file)?,
+            _ => true,
+        };
         forks.push(Fork {
             generation,
             file,
-            folder: parts.folder,
+            folder: parts.folder && is_whole,
             unfinished: parts.unfinished,
             owned,
             set_aside: !parts.aside.is_empty(),
         });
     }
     Ok(forks)
+}
+
+fn has_keys(place: &Place, file: &ForkFile) -> Result<bool, VolumesError> {
+    let fork = place.fork(file.generation);
+    for key in state_keys(&file.spec)? {
+        if !Meta::at(&fork.join(key))?.is_some_and(|seen| seen.is_folder()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Makes the empty folder of a generation, marker first, the data folders, and last its file.

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use harness::{Image, SOON, wait_until};
 use titania_agentd::engine::{Engine, EngineError, What};
+use titania_core::names::Generation;
 use titania_core::status::ContainerState;
 use titania_core::time::Millis;
 
-use crate::stage::{Stage, block_on, next, until};
+use crate::stage::{Stage, app, block_on, next, until};
 
 #[test]
 fn an_engine_that_is_killed_is_away_and_its_stream_ends() {
@@ -95,5 +96,20 @@ fn a_socket_that_is_not_there_or_not_ours_is_told_apart() {
         let error = engine.hello().await.unwrap_err();
         assert!(error.is_away(), "a socket that nobody listens on: {error}");
         std::fs::remove_dir_all(&folder).unwrap();
+    });
+}
+
+#[test]
+fn an_image_whose_removal_a_crash_broke_off_is_removed_all_the_same() {
+    let stage = Stage::new();
+    block_on(async {
+        stage.image("web", 1, &Image::version("1")).await;
+        stage.board.engine().kill_containerd();
+        let error = stage.engine.untag(&app("web"), Generation(1)).await.unwrap_err();
+        assert!(stage.engine.tags().await.unwrap().is_empty(), "{error}");
+        assert_eq!(stage.board.engine().images().len(), 1, "nothing names what is left: {error}");
+        stage.board.engine().restart_containerd();
+        until("the rest to go", async || stage.engine.end_removals().await.ok()).await;
+        assert!(stage.board.engine().images().is_empty());
     });
 }

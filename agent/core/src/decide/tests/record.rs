@@ -298,6 +298,13 @@ fn p2_what_is_kept_of_forks() {
     };
     // 1 and 2 are previous and current, 6 is the newest that failed, 5 the one more that is kept.
     assert_eq!(gone(&w), [3, 4, 7, 8]);
+    w.forks[6].folder = false;
+    w.forks[7].folder = false;
+    assert_eq!(
+        gone(&w),
+        [3, 4, 7],
+        "of 7 the file alone is left, and goes; that of the highest stays"
+    );
     let mut first = World { record: Record::default(), ..w };
     first.forks = vec![g(1, None), g(2, None)];
     assert_eq!(gone(&first), [1], "nobody is current: the next update copies the newest");

@@ -16,6 +16,7 @@ use crate::engine::EngineError;
 impl Act<'_> {
     /// Removes what `decide` named, and nothing else.
     pub(super) async fn prune(&self, what: &Prunable) -> Result<(), Fault> {
+        self.agent.engine.end_removals().await?;
         for generation in &what.images {
             self.agent.engine.untag(&self.app.name, *generation).await?;
         }

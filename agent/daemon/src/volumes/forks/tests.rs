@@ -77,6 +77,21 @@ fn p1_reserving_can_be_cut_off_anywhere_and_done_again() {
 }
 
 #[test]
+fn p1_a_fork_whose_copy_was_cut_off_before_its_folders_were_made_is_reserved_again() {
+    let board = Board::new();
+    board.reserve_with(7, None, spec(&["/wallet", "/etc/app"], &[]));
+    fs::remove_dir(board.place.fork(Generation(7)).join("wallet")).unwrap();
+    let fork = listed(&board).remove(0);
+    assert!(
+        !fork.folder && fork.unfinished,
+        "else the engine refuses to make its container for ever"
+    );
+    reserve(&board.place, &fork.file.unwrap()).unwrap();
+    assert!(listed(&board)[0].folder);
+    assert!(board.place.fork(Generation(7)).join("wallet").is_dir());
+}
+
+#[test]
 fn p2_what_lies_at_a_new_fork_is_set_aside_never_overwritten() {
     let board = Board::new();
     for n in 1..=2 {

@@ -1,0 +1,73 @@
+//! Small disks of a board's own: ext4 on loop devices, which can be filled and freed.
+//!
+//! Promise: nothing on the machine fills up with them, and they go with the board.
+
+use crate::process::run;
+use nix::sys::statvfs::statvfs;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Name of the file that fills a disk, at its top.
+const FILLER: &str = "filler";
+/// Bytes written at once into what is left.
+const BLOCK_BYTES: usize = 4096;
+
+/// One small disk.
+pub struct SmallDisk {
+    place: PathBuf,
+}
+
+impl SmallDisk {
+    /// Makes a file of `bytes` and mounts it at `place`, an empty folder, for this board's programs only.
+    ///
+    /// # Panics
+    /// When the machine has no loop device to give.
+    pub(crate) fn mount(file: &Path, place: &Path, bytes: u64) -> Self {
+        let made = File::create(file).and_then(|file| file.set_len(bytes));
+        made.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        std::fs::create_dir_all(place).expect("a folder to mount at");
+        let (file, at) = (file.to_string_lossy(), place.to_string_lossy());
+        // Nothing in reserve for root, which the agent is: full is full.
+        run("mkfs.ext4", &["-q", "-m", "0", &file]);
+        // The device goes with its last mount.
+        run("mount", &["-o", "loop", &file, &at]);
+        std::fs::remove_dir(place.join("lost+found")).expect("a fresh disk has that alone");
+        Self { place: place.to_owned() }
+    }
+
+    /// Where it is mounted.
+    pub(crate) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Fills it up to the last block.
+    ///
+    /// # Panics
+    /// When it can't be written to for another reason than that.
+    pub fn fill(&self) {
+        let path = self.place.join(FILLER);
+        let mut filler = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let free = self.free_bytes();
+        if free > 0 {
+            let size = free + filler.metadata().map_or(0, |meta| meta.len());
+            // Others write as well: what can't be had at once is had block by block.
+            let _ = rustix::fs::fallocate(&filler, rustix::fs::FallocateFlags::empty(), 0, size);
+        }
+        while filler.write_all(&[1; BLOCK_BYTES]).is_ok() {}
+    }
+
+    /// Frees what [`SmallDisk::fill`] took.
+    pub fn free(&self) {
+        let _ = std::fs::remove_file(self.place.join(FILLER));
+    }
+
+    /// Bytes that are free.
+    pub fn free_bytes(&self) -> u64 {
+        statvfs(&self.place).map_or(0, |disk| disk.blocks_available() * disk.fragment_size())
+    }
+}
