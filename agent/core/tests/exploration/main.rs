@@ -25,7 +25,7 @@ fn explore(name: &str, mut bounds: Bounds) {
         bounds.moves -= u8::from(bounds.definitions);
     }
     let begun = std::time::Instant::now();
-    let mut search = Search::default();
+    let mut search = Search::new();
     let result = search.run(State::new(bounds));
     println!(
         "explored {name}: {} faults, {} moves of the tag: {} states, {} transitions, depth {}, {:.1} s",
@@ -42,7 +42,8 @@ fn explore(name: &str, mut bounds: Bounds) {
 }
 
 const BOUNDS: Bounds = Bounds {
-    natures: [Nature::Good, Nature::Good],
+    natures: [Nature::Good, Nature::Good, Nature::Good],
+    releases: 2,
     rollback: true,
     keeps_policy: true,
     definitions: false,
@@ -57,43 +58,43 @@ fn p1_to_p4_hold_when_both_releases_are_good() {
 
 #[test]
 fn p1_to_p4_hold_when_the_new_release_is_unhealthy() {
-    let natures = [Nature::Good, Nature::Unhealthy];
+    let natures = [Nature::Good, Nature::Unhealthy, Nature::Good];
     explore("a good and an unhealthy release", Bounds { natures, ..BOUNDS });
 }
 
 #[test]
 fn p1_to_p4_hold_when_the_new_release_crashes() {
-    let natures = [Nature::Good, Nature::Crashes];
+    let natures = [Nature::Good, Nature::Crashes, Nature::Good];
     explore("a good and a crashing release", Bounds { natures, ..BOUNDS });
 }
 
 #[test]
 fn p1_to_p4_hold_when_both_releases_are_unhealthy() {
-    let natures = [Nature::Unhealthy, Nature::Unhealthy];
+    let natures = [Nature::Unhealthy, Nature::Unhealthy, Nature::Good];
     explore("two unhealthy releases", Bounds { natures, ..BOUNDS });
 }
 
 #[test]
 fn p1_to_p4_hold_without_rollback() {
-    let natures = [Nature::Good, Nature::Crashes];
+    let natures = [Nature::Good, Nature::Crashes, Nature::Good];
     explore("a crashing release without rollback", Bounds { natures, rollback: false, ..BOUNDS });
 }
 
 #[test]
 fn p1_to_p4_hold_when_the_new_release_kills_the_board() {
-    let natures = [Nature::Good, Nature::KillsBoard];
+    let natures = [Nature::Good, Nature::KillsBoard, Nature::Good];
     explore("a release that kills the board", Bounds { natures, moves: 1, ..BOUNDS });
 }
 
 #[test]
 fn p1_to_p4_hold_when_the_new_release_can_not_run_here() {
-    let natures = [Nature::Good, Nature::NotRunnable];
+    let natures = [Nature::Good, Nature::NotRunnable, Nature::Good];
     explore("a release that can't run here", Bounds { natures, ..BOUNDS });
 }
 
 #[test]
 fn p1_to_p4_hold_on_podman() {
-    let natures = [Nature::Good, Nature::Crashes];
+    let natures = [Nature::Good, Nature::Crashes, Nature::Good];
     explore(
         "a crashing release on Podman",
         Bounds { natures, keeps_policy: false, moves: 1, ..BOUNDS },
@@ -102,10 +103,19 @@ fn p1_to_p4_hold_on_podman() {
 
 #[test]
 fn p1_to_p4_hold_while_the_definition_changes() {
-    let natures = [Nature::Good, Nature::Unhealthy];
+    let natures = [Nature::Good, Nature::Unhealthy, Nature::Good];
     explore(
         "a definition that changes and goes",
         Bounds { natures, definitions: true, faults: 1, ..BOUNDS },
+    );
+}
+
+#[test]
+fn p1_to_p4_hold_with_a_third_release() {
+    let natures = [Nature::Good, Nature::Unhealthy, Nature::Good];
+    explore(
+        "three releases, one of them unhealthy",
+        Bounds { natures, releases: 3, faults: 1, ..BOUNDS },
     );
 }
 
@@ -114,7 +124,7 @@ fn p1_to_p4_hold_while_the_definition_changes() {
 #[ignore = "takes long, and gigabytes"]
 fn deep() {
     for second in [Nature::Good, Nature::Unhealthy, Nature::Crashes, Nature::KillsBoard] {
-        let natures = [Nature::Good, second];
+        let natures = [Nature::Good, second, Nature::Good];
         explore("deeper", Bounds { natures, faults: 3, moves: 1, ..BOUNDS });
     }
 }

@@ -32,8 +32,10 @@ pub enum Nature {
 /// What a search may meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
-    /// How the two releases behave.
-    pub natures: [Nature; 2],
+    /// How the releases behave.
+    pub natures: [Nature; 3],
+    /// How many of them there are.
+    pub releases: u8,
     /// Go back by itself?
     pub rollback: bool,
     /// Docker, or Podman?
@@ -78,8 +80,8 @@ pub struct State {
     pub late: Option<Generation>,
     /// Somebody else than the agent started a container, and the agent has not put it right.
     pub stranger: bool,
-    /// The second release was condemned under a definition, and nobody asked to retry it.
-    pub condemned: [bool; 2],
+    /// Which releases were condemned under which definition, and nobody asked to retry them.
+    pub condemned: [[bool; 2]; 3],
     /// Something happened that looks as the release's own fault does.
     pub doubt: bool,
     /// What both releases need is broken: neither is healthy.
@@ -98,10 +100,17 @@ pub struct State {
     pub broken: Option<&'static str>,
 }
 
-/// Config digest of the first or second release.
-pub fn config(second: bool) -> Digest {
-    static ALL: OnceLock<[Digest; 2]> = OnceLock::new();
-    ALL.get_or_init(|| [Digest::of(b"first"), Digest::of(b"second")])[usize::from(second)]
+/// Config digest of a release; the first is 0.
+pub fn config(release: u8) -> Digest {
+    static ALL: OnceLock<[Digest; 3]> = OnceLock::new();
+    let all =
+        ALL.get_or_init(|| [Digest::of(b"first"), Digest::of(b"second"), Digest::of(b"third")]);
+    all[usize::from(release)]
+}
+
+/// The number of a specification's release.
+pub fn release(spec: &Spec) -> u8 {
+    (1..3).find(|release| spec.release.config == Some(config(*release))).unwrap_or(0)
 }
 
 /// Hash of the first or second definition.
@@ -111,25 +120,24 @@ pub fn definition(second: bool) -> Digest {
 }
 
 /// A specification: of which release, under which definition, with its user or before it was inspected.
-pub fn spec(second: bool, other: bool, whole: bool, rollback: bool) -> Arc<Spec> {
+pub fn spec(release: u8, other: bool, whole: bool, rollback: bool) -> Arc<Spec> {
     static ALL: OnceLock<Vec<Arc<Spec>>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
-        let bit = |n: usize, at: u32| n >> at & 1 == 1;
-        (0..16).map(|n| Arc::new(make(bit(n, 0), bit(n, 1), bit(n, 2), bit(n, 3)))).collect()
+        let bit = |n: u8, at: u32| n >> at & 1 == 1;
+        (0..24).map(|n| Arc::new(make(n / 8, bit(n, 0), bit(n, 1), bit(n, 2)))).collect()
     });
-    let at =
-        [second, other, whole, rollback].iter().rev().fold(0, |n, bit| n << 1 | usize::from(*bit));
-    all[at].clone()
+    let bits = [other, whole, rollback].iter().rev().fold(0, |n, bit| n << 1 | usize::from(*bit));
+    all[usize::from(release) * 8 + bits].clone()
 }
 
-fn make(second: bool, other: bool, whole: bool, rollback: bool) -> Spec {
+fn make(release: u8, other: bool, whole: bool, rollback: bool) -> Spec {
     let image = "example.org/app:1".parse().expect("a reference");
     let update = Update { rollback, ..Update::default() };
     let (track, health) = (Track::Tag("1".into()), HealthRule::default());
     Spec {
         definition: Definition { shape: Shape::of(image), track, after: vec![], health, update },
         hash: definition(other),
-        release: Release { config: Some(config(second)), ..Release::default() },
+        release: Release { config: Some(config(release)), ..Release::default() },
         user: whole.then_some(Owner { uid: 70000, gid: 70000 }),
         groups: vec![],
     }
@@ -151,11 +159,12 @@ impl State {
         let w = World {
             now: Moment(0),
             at: Timestamp(0),
+            clock_synced: false,
             boot: BootId("0".into()),
             barrier: None,
             keeps_policy: bounds.keeps_policy,
             wanted: Some(wanted),
-            candidate: Candidate::Known(spec(false, false, false, bounds.rollback)),
+            candidate: Candidate::Known(spec(0, false, false, bounds.rollback)),
             record: Record::default(),
             record_from: RecordFrom::Nowhere,
             containers: vec![],
@@ -177,7 +186,7 @@ impl State {
             by_us: None,
             late: None,
             stranger: false,
-            condemned: [false; 2],
+            condemned: [[false; 2]; 3],
             doubt: false,
             sick: false,
             away: false,
@@ -197,13 +206,14 @@ impl State {
         }
     }
 
-    pub fn is_second(&self, g: Generation) -> bool {
-        self.w.spec(g).is_some_and(|s| s.release.config == Some(config(true)))
+    /// The number of a generation's release; the first is 0.
+    pub fn release(&self, g: Generation) -> u8 {
+        self.w.spec(g).map_or(0, |spec| release(spec))
     }
 
     /// How a generation does now.
     pub fn nature(&self, g: Generation) -> Nature {
-        match self.bounds.natures[usize::from(self.is_second(g))] {
+        match self.bounds.natures[usize::from(self.release(g))] {
             Nature::NotRunnable => Nature::NotRunnable,
             _ if self.sick => Nature::Unhealthy,
             nature => nature,
@@ -212,7 +222,7 @@ impl State {
 
     /// Whether some registry has a generation's release.
     pub fn is_published(&self, g: Generation) -> bool {
-        !self.unpublished || self.is_second(g)
+        !self.unpublished || self.release(g) > 0
     }
 
     pub fn current(&self) -> Option<Generation> {

@@ -1,12 +1,14 @@
 //! The world without faults: the agent's own step, time that passes, a tag that moves.
 
+use titania_core::decide::decide;
 use titania_core::reason::{Class, Code};
 use titania_core::step::{Change, Decision, Step, Why};
 use titania_core::time::Moment;
 use titania_core::world::{Candidate, Container, Exit, Health};
 
-use crate::model::{Nature, State, config, definition, reason, spec};
-use crate::search::Label;
+use crate::faults::faults;
+use crate::model::{Nature, State, definition, reason, release, spec};
+use crate::search::{Label, World};
 
 /// The world goes on without a fault: the agent's own step, or time.
 pub fn plain(s: &mut State, decision: &Decision) -> Label {
@@ -109,15 +111,17 @@ pub fn news(s: &State) -> Vec<(Box<State>, Label)> {
     let Some(left) = s.moves.checked_sub(1) else { return all };
     let rollback = s.bounds.rollback;
     let Candidate::Known(now) = &s.w.candidate else { return all };
-    let (second, other) = (now.release.config == Some(config(true)), now.hash == definition(true));
-    let mut next = Box::new(s.clone());
-    next.moves = left;
-    next.w.candidate = Candidate::Known(spec(!second, other, false, rollback));
-    all.push((next, Label("the tag moves to release", 2 - u8::from(second))));
+    let (release, other) = (release(now), now.hash == definition(true));
+    for to in (0..s.bounds.releases).filter(|to| *to != release) {
+        let mut next = Box::new(s.clone());
+        next.moves = left;
+        next.w.candidate = Candidate::Known(spec(to, other, false, rollback));
+        all.push((next, Label("the tag moves to release", to + 1)));
+    }
     if s.bounds.definitions && s.w.wanted.is_some() {
         let mut next = Box::new(s.clone());
         next.moves = left;
-        next.w.candidate = Candidate::Known(spec(second, !other, false, rollback));
+        next.w.candidate = Candidate::Known(spec(release, !other, false, rollback));
         if let Some(wanted) = &mut next.w.wanted {
             wanted.hash = definition(!other);
         }
@@ -156,9 +160,9 @@ fn is_excused(s: &State, decision: &Decision) -> bool {
     let (Decision::Blocked(why, _) | Decision::Wait(why, _)) = decision else {
         return false;
     };
-    let is_first = |g| !s.is_second(g);
+    let is_first = |g| s.release(g) == 0;
     let has_other = titania_core::target::next(&s.w).is_ok_and(|(spec, _)| {
-        spec.release.config == Some(config(true))
+        release(&spec) > 0
             && s.w.record.intent.as_ref().is_none_or(|i| i.boots() == 0 || !i.spec.is(&spec))
     });
     let is_stuck = match why {
@@ -173,4 +177,37 @@ fn is_excused(s: &State, decision: &Decision) -> bool {
         (None, None) => false,
     };
     s.unpublished && !s.away && s.late.is_none() && is_stuck && needs_first && !has_other
+}
+
+impl World for State {
+    type Decision = Decision;
+
+    fn decide(&self) -> Decision {
+        decide(&self.w)
+    }
+
+    fn rests(&self, decision: &Decision) -> bool {
+        is_settled(self, decision)
+    }
+
+    fn others(&self, decision: &Decision) -> Vec<(Box<Self>, Label)> {
+        let mut all = news(self);
+        if self.faults > 0 {
+            all.extend(faults(self, decision));
+        }
+        all
+    }
+
+    fn go_on(&mut self, decision: &Decision) -> Label {
+        plain(self, decision)
+    }
+
+    fn reduce(&mut self) -> Option<&'static str> {
+        State::reduce(self);
+        self.broken
+    }
+
+    fn faults(&self) -> u8 {
+        self.faults
+    }
 }

@@ -13,7 +13,7 @@ use titania_core::step::{Change, Prunable, Step};
 use titania_core::time::{Moment, Timestamp};
 use titania_core::world::{Begun, Container, Evidence, Exit, Failure, Health, RecordFrom};
 
-use crate::model::{Content, Nature, State, config, definition, reason, spec};
+use crate::model::{Content, Nature, State, definition, reason, release, spec};
 
 impl State {
     /// The whole effect of a step, and what the executor remembers of it.
@@ -31,9 +31,8 @@ impl State {
                 self.fail(step, *g, Class::Release);
             }
             Step::Inspect(g, s) => {
-                let is = |s: &Spec| s.release.config == Some(config(true));
                 let other = s.hash == definition(true);
-                let whole = spec(is(s), other, true, s.definition.update.rollback);
+                let whole = spec(release(s), other, true, s.definition.update.rollback);
                 self.w.evidence.inspected = Some((*g, whole));
             }
             Step::Create(g, s, armed) => self.create(*g, s, *armed),
@@ -168,9 +167,9 @@ impl State {
                 let is_told = reason.code != Code::ExitUnseen || !is_boot;
                 self.promise(word.is_some() || is_told, "P4: a restart of the board was not told");
                 self.promise(word.is_some() || !went_on, "P2: went back though rollback is false");
-                if is_quarantined && self.is_second(g) {
+                if is_quarantined {
                     let other = self.w.spec(g).is_some_and(|s| s.hash == definition(true));
-                    self.condemned[usize::from(other)] = true;
+                    self.condemned[usize::from(self.release(g))][usize::from(other)] = true;
                 }
             }
         }
@@ -302,9 +301,9 @@ impl State {
                     self.w.evidence.settled = false;
                 }
             }
-            Change::Retry => self.condemned = [false; 2], // a person's will
+            Change::Retry => self.condemned = [[false; 2]; 3], // a person's will
             Change::GoBack(..) => {
-                self.condemned = [false; 2];
+                self.condemned = [[false; 2]; 3];
                 self.starts = 0;
             }
             _ => {}

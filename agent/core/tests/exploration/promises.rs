@@ -8,7 +8,7 @@ use titania_core::record::Intent;
 use titania_core::step::{Change, Step};
 use titania_core::world::Health;
 
-use crate::model::{Nature, State, config, definition};
+use crate::model::{Nature, State, definition, release};
 
 /// Starts in one probation (§3.5).
 const STARTS_MAX: u8 = 3;
@@ -113,9 +113,9 @@ impl State {
     }
 
     pub fn check_begin(&mut self, i: &Intent) {
-        let second = i.spec.release.config == Some(config(true));
         let other = usize::from(i.spec.hash == definition(true));
-        self.promise(!second || !self.condemned[other], "P4: a condemned release was tried again");
+        let is_condemned = self.condemned[usize::from(release(&i.spec))][other];
+        self.promise(!is_condemned, "P4: a condemned release was tried again");
         self.promise(i.generation > self.reserved, "P2: a number went back");
         let doubtful = self.w.record.tries.as_ref().is_some_and(|t| t.ambiguous + t.victims > 0);
         let is_same = self.w.record.tries.as_ref().is_some_and(|t| {
@@ -159,7 +159,7 @@ impl State {
                 let latest = content.base == Some((current, self.content(current).writes));
                 self.promise(latest, "P2: the copy is not the latest state");
                 let other = self.w.spec(g).is_some_and(|s| s.hash == definition(true));
-                let bad = self.condemned[usize::from(other)] && self.is_second(g);
+                let bad = self.condemned[usize::from(self.release(g))][usize::from(other)];
                 self.promise(!bad, "P4: a condemned release was started");
             }
             (None, current) => {

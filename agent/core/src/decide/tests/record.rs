@@ -9,6 +9,7 @@ use crate::fork::Word;
 use crate::outcome::{Ending, Trigger};
 use crate::record::{AGENT, Hold};
 use crate::step::{Change, Prunable};
+use crate::time::PLAUSIBLE;
 use crate::{prune, verbs};
 
 fn stamp(mark: Option<Mark>) -> Stamp {
@@ -272,6 +273,21 @@ fn a_rollback_is_refused_where_it_would_end_at_once() {
 }
 
 #[test]
+fn p2_a_number_is_never_given_out_twice() {
+    for (case, change) in [
+        (
+            "a container's label",
+            (|w| w.containers.push(container(Generation(7), ContainerState::Exited)))
+                as fn(&mut World),
+        ),
+        ("a fork", |w| w.forks.push(fork(Generation(7), &spec(b"new"), None))),
+        ("the record", |w| w.record.numbers = Generation(7)),
+    ] {
+        assert_eq!(with(steady(), change).next_generation(), Generation(8), "{case}");
+    }
+}
+
+#[test]
 fn p2_what_is_kept_of_forks() {
     let failed = |ran| Mark::Failed {
         reason: reason(Code::Exited, Class::Release),
@@ -298,6 +314,24 @@ fn p2_what_is_kept_of_forks() {
     };
     // 1 and 2 are previous and current, 6 is the newest that failed, 5 the one more that is kept.
     assert_eq!(gone(&w), [3, 4, 7, 8]);
+    let day = 24 * 60 * 60 * 1000;
+    for (case, found, now, is_synced, want) in [
+        ("30 days", 0, 30, true, &[3, 4, 7, 8][..]),
+        ("31 days: one of them is kept beside current and previous", 0, 31, true, &[3, 4, 5, 7, 8]),
+        ("31 days by a clock that nobody set", 0, 31, false, &[3, 4, 7, 8]),
+        ("found by a clock that nobody had set", -1, 31, true, &[3, 4, 7, 8]),
+        ("found by a clock that was a year ahead", 365, 31, true, &[3, 4, 7, 8]),
+    ] {
+        let mut w = w.clone();
+        let at = |days: i64| Timestamp(if days < 0 { 0 } else { PLAUSIBLE.0 + days * day });
+        for mark in w.forks.iter_mut().filter_map(|f| f.file.as_mut()?.mark.as_mut()) {
+            if let Mark::Failed { reason, .. } = mark {
+                reason.at = at(found);
+            }
+        }
+        (w.at, w.clock_synced) = (at(now), is_synced);
+        assert_eq!(gone(&w), want, "{case}");
+    }
     let mut first = World { record: Record::default(), ..w };
     first.forks = vec![g(1, None), g(2, None)];
     assert_eq!(gone(&first), [1], "nobody is current: the next update copies the newest");
