@@ -7,28 +7,48 @@
 
 #![allow(clippy::expect_used, clippy::panic)] // the model is a test; a broken promise is a panic with its trace
 
+mod clock;
 mod faults;
 mod model;
 mod moves;
+mod pair;
 mod perform;
 mod promises;
 mod reduce;
 mod search;
 
 use model::{Bounds, Nature, State};
-use search::Search;
+use pair::Pair;
+use search::{Search, World};
 
-/// Explores, with a single fault where `EXPLORE=small` asks for it: the mutation check does.
+/// Whether the mutation check asks for smaller bounds: `EXPLORE=small`.
+fn is_small() -> bool {
+    std::env::var_os("EXPLORE").is_some_and(|size| size == "small")
+}
+
+/// Explores one app.
 fn explore(name: &str, mut bounds: Bounds) {
-    if std::env::var_os("EXPLORE").is_some_and(|size| size == "small") {
+    if is_small() {
         bounds.faults = 1;
-        bounds.moves -= u8::from(bounds.definitions);
+        bounds.moves -= u8::from(bounds.definitions || bounds.releases > 2);
     }
+    search(name, bounds, State::new(bounds));
+}
+
+/// Explores two apps, the second after the first.
+fn explore_pair(name: &str, first: Bounds, second: Bounds) {
+    let small = |bounds| if is_small() { Bounds { faults: 0, ..bounds } } else { bounds };
+    let (first, second) = (small(first), small(second));
+    search(name, first, Pair::new(first, second));
+}
+
+fn search(name: &str, bounds: Bounds, start: impl World) {
     let begun = std::time::Instant::now();
     let mut search = Search::new();
-    let result = search.run(State::new(bounds));
+    let result = search.run(start);
     println!(
-        "explored {name}: {} faults, {} moves of the tag: {} states, {} transitions, depth {}, {:.1} s",
+        "explored {name}: {} releases, {} faults, {} moves of each tag: {} states, {} transitions, depth {}, {:.1} s",
+        bounds.releases,
         bounds.faults,
         bounds.moves,
         search.states(),
@@ -47,6 +67,7 @@ const BOUNDS: Bounds = Bounds {
     rollback: true,
     keeps_policy: true,
     definitions: false,
+    clock: false,
     faults: 2,
     moves: 2,
 };
@@ -117,6 +138,20 @@ fn p1_to_p4_hold_with_a_third_release() {
         "three releases, one of them unhealthy",
         Bounds { natures, releases: 3, faults: 1, ..BOUNDS },
     );
+}
+
+#[test]
+fn p1_to_p4_hold_with_an_app_that_is_after_another() {
+    let bounds = Bounds { faults: 1, moves: 1, ..BOUNDS };
+    let of = |second| Bounds { natures: [Nature::Good, second, Nature::Good], ..bounds };
+    explore_pair("two apps, one after the other", of(Nature::Unhealthy), of(Nature::Crashes));
+}
+
+#[test]
+fn p1_to_p4_hold_while_the_clock_jumps() {
+    let natures = [Nature::Good, Nature::Unhealthy, Nature::Good];
+    let bounds = Bounds { natures, clock: true, ..BOUNDS };
+    explore("a clock that jumps, a window and holds", bounds);
 }
 
 /// Three faults, one world after the other: `make deep`.

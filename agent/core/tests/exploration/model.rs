@@ -42,6 +42,8 @@ pub struct Bounds {
     pub keeps_policy: bool,
     /// May the definition change, go and come back?
     pub definitions: bool,
+    /// Do the clock, a window and holds play a part?
+    pub clock: bool,
     /// Faults and persons' hands, all together.
     pub faults: u8,
     /// How often tag or definition may move.
@@ -90,6 +92,12 @@ pub struct State {
     pub away: bool,
     /// No registry has the first release any more.
     pub unpublished: bool,
+    /// The window is shut.
+    pub is_day: bool,
+    /// The agent was restarted just now.
+    pub restarted: bool,
+    /// Board, engine or agent came back just now.
+    pub is_back: bool,
     /// Processes of the new one that the agent began in this probation.
     pub starts: u8,
     /// Highest number ever reserved.
@@ -174,7 +182,7 @@ impl State {
             health: Health::Starting,
             gate: None,
             dependency: None,
-            keep: 1,
+            keep: usize::from(!bounds.clock),
         };
         Self {
             w,
@@ -191,6 +199,9 @@ impl State {
             sick: false,
             away: false,
             unpublished: false,
+            is_day: false,
+            restarted: false,
+            is_back: false,
             starts: 0,
             reserved: Generation(0),
             faults: bounds.faults,
@@ -258,6 +269,7 @@ impl State {
 
     /// The memory of the agent is gone; what happened unseen stays unseen.
     pub fn forget(&mut self) {
+        self.restarted = true;
         self.w.evidence = Evidence::default();
         self.w.health = Health::Starting;
         self.by_us = None;
@@ -270,6 +282,7 @@ impl State {
 
     /// The stream of events broke: no exit before it can be told.
     pub fn unseen(&mut self) {
+        self.is_back = true;
         for c in &mut self.w.containers {
             if matches!(c.exit, Some(Exit::Own(_))) {
                 c.exit = Some(Exit::Ambiguous(Code::ExitUnseen));
@@ -329,6 +342,7 @@ impl State {
     /// The board starts anew: the engine starts what has a policy and was not stopped by its API.
     pub fn reboot(&mut self) {
         self.w.boot.0.push('+');
+        self.lose_clock();
         self.late = None;
         for g in self.up() {
             self.end(g, Exit::Ambiguous(Code::BoardRestarted));

@@ -88,6 +88,7 @@ fn time(s: &mut State, decision: &Decision) {
     s.w.barrier = None;
     s.w.gate = None;
     s.w.dependency = None;
+    s.pass(decision);
     s.sick &= !rests && !matches!(decision, Decision::Wait(Why::Settling, _));
     let Some(g) = s.w.wanted_generation().filter(|g| s.runs(*g)) else { return };
     let is_current = Some(g) == s.current();
@@ -134,7 +135,7 @@ pub fn news(s: &State) -> Vec<(Box<State>, Label)> {
 pub fn is_settled(s: &State, decision: &Decision) -> bool {
     let wanted = s.w.wanted_generation();
     let up = s.up();
-    if is_excused(s, decision) {
+    if is_excused(s, decision) || s.is_held(decision) {
         return true;
     }
     match decision {

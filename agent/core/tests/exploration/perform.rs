@@ -181,12 +181,14 @@ impl State {
         let record = &self.w.record;
         let kept = [&record.current, &record.previous].into_iter().flatten().map(|c| c.generation);
         let under_way = record.intent.iter().flat_map(|i| [Some(i.generation), i.parent]).flatten();
-        let ran = |f: &&Fork| f.failed() == Some(true);
-        let failed = self.w.forks.iter().filter(ran).map(|f| f.generation).max();
-        let mut needed = kept.chain(under_way).chain(failed);
-        let spares = !needed.any(|g| what.forks.contains(&g));
-        drop(needed);
+        let needed: Vec<_> = kept.chain(under_way).collect();
+        let failed = self.w.forks.iter().filter(|f| f.failed() == Some(true));
+        let failed = failed.max_by_key(|f| f.generation).filter(|f| !self.has_had_its_time(f));
+        let failed = failed.map(|f| f.generation);
+        let spares = !needed.iter().chain(&failed).any(|g| what.forks.contains(g));
+        let spares_images = !needed.iter().any(|g| what.images.contains(g));
         self.promise(spares, "P2: pruned a fork that is needed");
+        self.promise(spares_images, "P1: pruned an image that is needed");
         let highest = self.w.forks.iter().map(|f| f.generation).max();
         self.w
             .forks

@@ -5,6 +5,7 @@ use titania_core::names::Generation;
 use titania_core::outcome::Trigger;
 use titania_core::reason::{Class, Reason};
 use titania_core::record::Intent;
+use titania_core::status::StepName;
 use titania_core::step::{Change, Step};
 use titania_core::world::Health;
 
@@ -49,10 +50,14 @@ impl State {
     /// What must be so before any step.
     pub fn check_step(&mut self, step: &Step) {
         self.promise(self.w.barrier.is_none(), "P2: acted without the volume root");
+        let is_wanted = self.w.wanted.is_some() && self.w.record.stopped.is_none();
+        if let (Step::Stop(g), None) = (step, &self.w.record.intent) {
+            let is_kept = is_wanted && self.current() == Some(*g) && self.runs(*g);
+            self.promise(!is_kept, "P3: stopped though no update of its own is under way");
+        }
         let (Step::Stop(g) | Step::Remove(g), Some(i)) = (step, &self.w.record.intent) else {
             return;
         };
-        let is_wanted = self.w.wanted.is_some() && self.w.record.stopped.is_none();
         let has_verdict = i.verdict.is_some() || self.w.evidence.unwritable.is_some();
         let (is_new, boots) = (i.generation == *g, i.boots());
         let is_old = self.current() == Some(*g);
@@ -129,6 +134,17 @@ impl State {
         );
     }
 
+    /// Whether a copy lies there that would be taken for the latest state, and could be marked as none.
+    fn has_copy_that_counts(&self) -> bool {
+        let is_open = |i: &&Intent| i.boots() == 0 && i.verdict.is_none() && !i.old_state;
+        let intent = self.w.record.intent.as_ref().filter(is_open);
+        let intent = intent.filter(|_| self.w.evidence.unwritable.is_none());
+        intent.map(|i| i.generation).is_some_and(|g| {
+            let can_be_marked = self.w.failure(g, StepName::Fork).is_none();
+            can_be_marked && self.w.fork(g).is_some_and(Fork::is_complete)
+        })
+    }
+
     /// What must hold whenever the agent itself starts a container.
     pub fn check_start(&mut self, g: Generation) {
         let alone = self.up().into_iter().all(|u| u == g);
@@ -164,6 +180,8 @@ impl State {
             }
             (None, current) => {
                 self.promise(current == Some(g), "P1: started what nobody wants");
+                let is_beside = self.has_copy_that_counts();
+                self.promise(!is_beside, "P2: the old one started beside a copy that counts");
                 let is_due = self.w.dependency.is_none();
                 self.promise(is_due, "P3: started before what it is after");
             }

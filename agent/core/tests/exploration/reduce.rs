@@ -12,8 +12,11 @@ impl State {
         if self.faults == 0 {
             self.former = None;
         }
+        (self.restarted, self.is_back) = (false, false);
         self.reduce_record();
+        self.reduce_times();
         self.reduce_evidence();
+        self.see_gate();
         self.stopped.sort_unstable();
         self.w.forks.sort_by_key(|f| f.generation);
         self.w.containers.sort_by_key(|c| c.generation);

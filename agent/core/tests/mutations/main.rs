@@ -15,7 +15,8 @@ use std::process::{Command, ExitCode};
 /// The searches by a word of their names, those first that find most for their time. All of them.
 ///
 /// First all together with one fault, then, where the list asks for it, each in full.
-const SEARCHES: [&str; 9] = [
+const SEARCHES: [&str; 12] = [
+    "third_release",
     "definition_changes",
     "podman",
     "can_not_run_here",
@@ -25,6 +26,8 @@ const SEARCHES: [&str; 9] = [
     "new_release_crashes",
     "new_release_is_unhealthy",
     "both_releases_are_unhealthy",
+    "clock_jumps",
+    "after_another",
 ];
 /// The guards, as a person reads them, by what they are of.
 const GUARDS: [(&str, &str); 4] = [

@@ -204,6 +204,14 @@ fn p1_a_record_without_marks_is_rebuilt_from_what_the_engine_would_start() {
     let mut gone = both();
     gone[0].folder = false;
     assert_eq!(current(vec![armed(OLD)], gone), Some(OLD), "its disk may come back");
+    let failed = Mark::Failed {
+        reason: reason(Code::Exited, Class::Release),
+        step: StepName::Probation,
+        ran: true,
+        word: None,
+    };
+    let bad = vec![fork(OLD, &old, None), fork(NEW, &new, Some(failed))];
+    assert_eq!(current(vec![], bad), Some(OLD), "the highest one has failed");
     assert_eq!(current(vec![], vec![]), None);
     let marked = World {
         record_from: RecordFrom::File, // written by a request before anything was looked at
@@ -211,6 +219,27 @@ fn p1_a_record_without_marks_is_rebuilt_from_what_the_engine_would_start() {
         ..lost
     };
     assert_eq!(say(&marked), "write Rebuild");
+    let mut older = World { record_from: RecordFrom::Former, ..steady() };
+    let change = crate::rebuild::forward(&older).expect("a change");
+    apply(&mut older, &change);
+    assert!(!older.record.proven, "until its probes pass again");
+}
+
+#[test]
+fn p1_time_in_probation_goes_on_over_starts_and_boots() {
+    let mut record = ready().record;
+    for (case, boot, now, want) in [
+        ("the first start", "this", 5_000, 0),
+        ("a second one in the same boot", "this", 9_000, 4_000),
+        ("another boot: the time since the last start is not known", "next", 3_000, 4_000),
+        ("a second one there", "next", 3_500, 4_500),
+    ] {
+        let boot = BootId(boot.into());
+        let at = Stamp { now: Moment(now), boot: boot.clone(), ..stamp(None) };
+        record = change::apply(&record, &Change::Boots { boots: 1, boot }, &at);
+        let probation = record.intent.as_ref().and_then(|i| i.probation.as_ref());
+        assert_eq!(probation.map(|p| p.elapsed_ms), Some(Millis(want)), "{case}");
+    }
 }
 
 fn options(old_state: bool, keep_state: bool) -> Options {
