@@ -13,7 +13,7 @@ use titania_core::verbs;
 use titania_core::world::{Candidate, Container, Exit, RecordFrom, Wanted};
 
 use crate::clock::of_clock;
-use crate::model::{State, reason};
+use crate::model::{Content, State, reason};
 use crate::moves::name;
 use crate::search::Label;
 
@@ -160,11 +160,11 @@ fn of_the_board(faults: &mut Faults<'_>) {
     faults.push(Label("the agent is killed", 0), State::forget);
     faults.push(Label("the board restarts", 0), State::reboot);
     faults.push(Label("the engine crashes", 0), |n| {
+        n.unseen();
         for g in n.up() {
             n.end(g, Exit::Ambiguous(Code::ExitUnseen)); // and left down, policy or not
             n.stopped.push(g);
         }
-        n.unseen();
     });
     faults.push(Label("the engine's data is lost", 0), |n| {
         for g in n.w.containers.iter().map(|c| c.generation).collect::<Vec<_>>() {
@@ -175,6 +175,9 @@ fn of_the_board(faults: &mut Faults<'_>) {
     });
     faults.push(Label("what both releases need breaks", 0), |n| n.sick = true);
     faults.push(Label("the registry is away", 0), |n| n.away = true);
+    if !faults.from.is_full {
+        faults.push(Label("the disks are full, and stay so", 0), |n| n.is_full = true);
+    }
     if !faults.from.unpublished {
         faults.push(Label("no registry has the first release any more", 0), |n| {
             n.unpublished = true;
@@ -195,6 +198,12 @@ fn of_container(c: &Container, faults: &mut Faults<'_>) {
     }
     faults.push(label("a person stops"), |n| {
         n.end(g, Exit::Ambiguous(Code::StoppedOutside));
+        n.stopped.push(g);
+    });
+    // All that is left to see is that it ended, by no signal that was heard.
+    faults.push(label("a person stops, while nobody listens"), |n| {
+        n.end(g, Exit::Own(reason(Code::Exited, Class::Release)));
+        n.unseen();
         n.stopped.push(g);
     });
     faults.push(label("it ends by itself:"), |n| {
@@ -249,6 +258,7 @@ fn of_files(faults: &mut Faults<'_>) {
             if let Some(fork) = n.fork(g) {
                 fork.owned = false;
             }
+            n.put(Content { owned: false, ..n.content(g) });
         });
     }
 }

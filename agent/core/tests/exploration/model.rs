@@ -62,6 +62,8 @@ pub struct Content {
     pub base: Option<(Generation, u8)>,
     /// Was the parent running meanwhile?
     pub torn: bool,
+    /// Do its files belong to the app?
+    pub owned: bool,
     /// Was its own generation started on it before its probation?
     pub early: bool,
 }
@@ -92,6 +94,8 @@ pub struct State {
     pub away: bool,
     /// No registry has the first release any more.
     pub unpublished: bool,
+    /// The disks are full, the room that was kept is used up, and nobody makes any.
+    pub is_full: bool,
     /// The window is shut.
     pub is_day: bool,
     /// The agent was restarted just now.
@@ -199,6 +203,7 @@ impl State {
             sick: false,
             away: false,
             unpublished: false,
+            is_full: false,
             is_day: false,
             restarted: false,
             is_back: false,
@@ -234,6 +239,11 @@ impl State {
     /// Whether some registry has a generation's release.
     pub fn is_published(&self, g: Generation) -> bool {
         !self.unpublished || self.release(g) > 0
+    }
+
+    /// Whether the image of a generation's release is here, under whatever tag of the agent's own.
+    pub fn has_image(&self, g: Generation) -> bool {
+        self.w.images.iter().any(|i| self.release(*i) == self.release(g))
     }
 
     pub fn current(&self) -> Option<Generation> {

@@ -15,6 +15,9 @@ pub fn plain(s: &mut State, decision: &Decision) -> Label {
     if let Decision::Do(step) = decision {
         let label = name(step);
         s.perform(step);
+        if s.is_full && matches!(step, Step::Write(_) | Step::Mark(..)) {
+            time(s, decision); // it is tried again after a while
+        }
         return label;
     }
     time(s, decision);
@@ -135,6 +138,9 @@ pub fn news(s: &State) -> Vec<(Box<State>, Label)> {
 pub fn is_settled(s: &State, decision: &Decision) -> bool {
     let wanted = s.w.wanted_generation();
     let up = s.up();
+    if s.is_full && is_up_all_the_same(s, decision) {
+        return true;
+    }
     if is_excused(s, decision) || s.is_held(decision) {
         return true;
     }
@@ -154,6 +160,27 @@ pub fn is_settled(s: &State, decision: &Decision) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether nothing is to be done but what finds no room, and an app that was ever committed runs.
+fn is_up_all_the_same(s: &State, decision: &Decision) -> bool {
+    let waits = match decision {
+        Decision::Do(Step::Write(change)) => match &**change {
+            Change::Conclude | Change::Rebuild(_) => false, // go on in memory
+            Change::Boots { .. } => s.current().is_none(),
+            _ => true,
+        },
+        Decision::Do(Step::Mark(..) | Step::Reserve(_) | Step::Fetch(..) | Step::Seek(..)) => true,
+        decision => !matches!(decision, Decision::Do(_)),
+    };
+    let up = s.up();
+    let is_wanted = s.w.wanted.is_some() && s.w.record.stopped.is_none();
+    // To fetch it again wants room.
+    let is_gone = s.current().is_none_or(|g| s.w.container(g).is_none() && !s.has_image(g));
+    // Without a way back it has to be committed first.
+    let is_new = s.w.record.intent.as_ref().is_some_and(|i| i.boots() > 0);
+    let is_direct = !s.bounds.rollback && is_new;
+    waits && (up.len() == 1 || is_gone || is_direct || !is_wanted && up.is_empty())
 }
 
 /// Whether all that is left to run is a release that nobody has any more.
@@ -193,6 +220,11 @@ impl World for State {
 
     fn others(&self, decision: &Decision) -> Vec<(Box<Self>, Label)> {
         let mut all = news(self);
+        if self.is_full {
+            let mut next = Box::new(self.clone());
+            next.is_full = false;
+            all.push((next, Label("there is room again", 0)));
+        }
         if self.faults > 0 {
             all.extend(faults(self, decision));
         }

@@ -153,6 +153,11 @@ impl World for Pair {
             }
             all.extend(met.into_iter().map(|(state, label)| self.with(*state, label, is_second)));
         }
+        if self.first.is_full {
+            let mut next = Box::new(self.clone());
+            (next.first.is_full, next.second.is_full) = (false, false);
+            all.push((next, Label("there is room again", 0)));
+        }
         if self.first.faults > 0 {
             all.extend(self.of_board());
         }
@@ -161,12 +166,15 @@ impl World for Pair {
 
     /// Each does what it can; time passes for both when neither can do anything.
     fn go_on(&mut self, (first, second): &Both) -> Label {
-        if let Decision::Do(_) = first {
+        let goes = |app: &State, decision: &Decision| {
+            matches!(decision, Decision::Do(_)) && !moves::is_settled(app, decision)
+        };
+        if goes(&self.first, first) {
             let label = moves::plain(&mut self.first, first);
             self.share(false);
             return label;
         }
-        if let Decision::Do(_) = second {
+        if goes(&self.second, second) {
             self.check_second(second);
             let label = moves::plain(&mut self.second, second);
             self.share(true);

@@ -22,6 +22,9 @@ impl State {
             self.w.evidence.failed.retain(|f| (f.generation, f.step) != (g, name));
         }
         self.check_step(step);
+        if self.is_full && self.finds_no_room(step) {
+            return;
+        }
         match step {
             Step::Write(change) => self.write(change, true),
             Step::Mark(g, mark) => self.mark(*g, mark),
@@ -54,6 +57,7 @@ impl State {
                 if let Some(f) = self.fork(*g) {
                     f.owned = true;
                 }
+                self.put(Content { owned: true, ..self.content(*g) });
             }
             Step::Start(g) => {
                 self.check_start(*g);
@@ -322,6 +326,32 @@ impl State {
         if matches!(step, Step::Start(_)) {
             self.sent(g);
         }
+    }
+
+    /// What comes of a step that writes, on disks that stay full: as the daemon's `perform` has it.
+    fn finds_no_room(&mut self, step: &Step) -> bool {
+        let spoken = |reason: &Reason, step| Verdict { reason: reason.clone(), step };
+        match step {
+            Step::Write(change) => match &**change {
+                Change::Conclude | Change::Rebuild(_) => {
+                    self.write(change, false);
+                }
+                Change::Boots { .. } => self.unwritable(),
+                Change::Verdict(verdict) => self.w.evidence.unwritable = Some(verdict.clone()),
+                _ => {}
+            },
+            Step::Mark(_, mark) => {
+                if let Mark::Failed { reason, step, .. } = &**mark {
+                    self.w.evidence.unwritable = Some(spoken(reason, *step));
+                }
+            }
+            Step::Reserve(file) => self.fail(step, file.generation, Class::Environment),
+            Step::Fetch(g, _) | Step::Fork(g, _) | Step::Unfinish(g) => {
+                self.fail(step, *g, Class::Environment);
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// A verdict or `boots` that met a full disk though room was kept.

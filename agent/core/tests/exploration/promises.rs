@@ -151,10 +151,9 @@ impl State {
         self.promise(alone, "P3: started while another runs");
         let settled = self.late.is_none_or(|l| l == g);
         self.promise(settled, "P3: started while a lost start may land");
-        let fork = self.w.fork(g);
-        let (complete, owned) =
-            (fork.is_some_and(Fork::is_complete), fork.is_some_and(|f| f.owned));
+        let complete = self.w.fork(g).is_some_and(Fork::is_complete);
         self.promise(complete, "P2: started on an unfinished fork");
+        let owned = self.content(g).owned;
         self.promise(owned, "P6: started before its volumes were owned");
         let runs_here = self.nature(g) != Nature::NotRunnable;
         self.promise(runs_here, "P5: started what can't run here");

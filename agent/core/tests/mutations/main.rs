@@ -140,6 +140,7 @@ impl Copy {
             .current_dir(&self.root)
             .env("CARGO_TARGET_DIR", &self.target)
             .env("RUSTFLAGS", "-Awarnings")
+            .env("CARGO_PROFILE_DEV_DEBUG", "0") // built some hundred times
             .env("RUST_BACKTRACE", "0")
             .env("EXPLORE", bounds)
             .output()
