@@ -12,23 +12,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// The searches by a word of their names, those first that find most for their time. All of them.
-///
-/// First all together with one fault, then, where the list asks for it, each in full.
-const SEARCHES: [&str; 12] = [
-    "third_release",
-    "definition_changes",
-    "podman",
-    "can_not_run_here",
-    "without_rollback",
-    "both_releases_are_good",
-    "kills_the_board",
-    "new_release_crashes",
-    "new_release_is_unhealthy",
-    "both_releases_are_unhealthy",
-    "clock_jumps",
-    "after_another",
-];
 /// The guards, as a person reads them, by what they are of.
 const GUARDS: [(&str, &str); 4] = [
     ("`decide`", include_str!("guards/decide.txt")),
@@ -48,8 +31,8 @@ struct Mutation {
     from: Vec<String>,
     /// What stands there instead.
     to: Vec<String>,
-    /// Does the search miss it with two faults alone?
-    in_full: bool,
+    /// A search, by a word of its name, that misses it in full alone; empty for none.
+    in_full: String,
     /// Why it stands though nothing misses it; empty where something must.
     redundant: String,
 }
@@ -65,7 +48,7 @@ fn mutations(list: &str) -> Vec<Mutation> {
         match line.split_at_checked(2) {
             Some(("- ", text)) => last.from.push(text.to_owned()),
             Some(("+ ", text)) => last.to.push(text.to_owned()),
-            Some(("! ", _)) => last.in_full = true,
+            Some(("! ", search)) => last.in_full = search.to_owned(),
             Some(("? ", why)) => last.redundant = why.to_owned(),
             Some(_) => last.file = line.to_owned(),
             None => {}
@@ -169,14 +152,14 @@ impl Copy {
     ///
     /// # Errors
     /// It does not build.
-    fn judge(&self, in_full: bool) -> Result<Missed, String> {
+    fn judge(&self, in_full: &str) -> Result<Missed, String> {
         if let Some(missed) = self.search(&[], "small")? {
             return Ok(missed);
         }
-        for search in SEARCHES.iter().filter(|_| in_full) {
-            if let Some(missed) = self.search(&[search], "")? {
-                return Ok(missed);
-            }
+        if !in_full.is_empty()
+            && let Some(missed) = self.search(&[in_full], "")?
+        {
+            return Ok(missed);
         }
         let failed = |line: &&str| line.starts_with("test ") && line.ends_with("... FAILED");
         Ok(match self.test(&["--lib"], &[], "")?.lines().filter(failed).count() {
@@ -198,7 +181,7 @@ impl Copy {
             return Err(format!("{} has its text {times} times: mend the list", mutation.file));
         }
         fs::write(&path, text.replace(&from, &to)).map_err(|error| error.to_string())?;
-        let missed = self.judge(mutation.in_full);
+        let missed = self.judge(&mutation.in_full);
         fs::write(&path, text).map_err(|error| error.to_string())?;
         missed
     }
@@ -239,7 +222,7 @@ fn line(mutation: &Mutation, missed: Result<Missed, String>) -> (String, bool) {
 fn main() -> ExitCode {
     let only = std::env::args().nth(1).unwrap_or_default();
     let copy = Copy::of_crate();
-    match copy.judge(false) {
+    match copy.judge("") {
         Ok(Missed::ByNothing) => {}
         Ok(_) => panic!("the tree as it is does not pass"),
         Err(problem) => panic!("the tree as it is does not build: {problem}"),
