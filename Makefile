@@ -107,4 +107,4 @@ deep:
 
 # The table of docs/mutations.md; as long.
 mutations:
-	$(CARGO) test -p titania-core --test mutations -- '$(only)'
+	$(CARGO) test -p titania-core --test mutations -- "$$only"

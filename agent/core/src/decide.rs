@@ -110,19 +110,15 @@ fn prepare(w: &World, i: &Intent) -> Decision {
     if let Some(go) = clear(w, current.map(|c| c.generation), Some(new)) {
         return go;
     }
-    if let Some(reason) = target::no_longer_wanted(w, i) {
-        return match w.container(new) {
-            Some(_) => attempt(w, Step::Remove(new)),
-            None => Do(Step::Write(Box::new(Change::Abandon(reason)))),
-        };
-    }
     let old = current.filter(|old| !is_lost(w, old));
-    let go = make_ready(w, i);
-    // Stopped for another cause (a dead process, a new one that vanished since), it comes up first.
-    let stopped = old.is_none_or(|old| go.is_none() && is_stopped_by_us(w, old.generation));
-    if let Some(old) = old.filter(|_| !stopped)
-        && let Some(up) = bring_up(w, old)
-    {
+    let ends = target::no_longer_wanted(w, i);
+    let go = if ends.is_none() { make_ready(w, i) } else { None };
+    // Stopped for another cause (a dead process, a new one that vanished since), it comes up first. Nor does it
+    // wait for the end to be written.
+    let stopped =
+        old.is_none_or(|old| ends.is_none() && go.is_none() && is_stopped_by_us(w, old.generation));
+    let up = old.filter(|_| !stopped && unwanted(w).is_none()).and_then(|old| bring_up(w, old));
+    if let Some(up) = up.filter(|up| ends.is_none() || matches!(up, Do(_))) {
         // What the old one writes from now on would be missing in a fork made before, and a start of
         // the new one whose answer a former run lost may still land. A marker that can't be written
         // keeps no app down: `StartedAt` tells as much.
@@ -134,6 +130,12 @@ fn prepare(w: &World, i: &Intent) -> Decision {
             }
             Some(_) if !is_asking => attempt(w, Step::Remove(new)),
             _ => up,
+        };
+    }
+    if let Some(reason) = ends {
+        return match w.container(new) {
+            Some(_) => attempt(w, Step::Remove(new)),
+            None => Do(Step::Write(Box::new(Change::Abandon(reason)))),
         };
     }
     if let Some(go) = go {

@@ -2,10 +2,15 @@
 
 use alloc::vec::Vec;
 
+use crate::fork::{Fork, Mark};
 use crate::names::Generation;
 use crate::step::Prunable;
 use crate::target;
+use crate::time::{Millis, PLAUSIBLE};
 use crate::world::World;
+
+/// How long what the newest failed release wrote is kept beside the others.
+const FAILED_KEPT: Millis = Millis::seconds(30 * 24 * 60 * 60);
 
 impl Prunable {
     /// Whether there is nothing to remove.
@@ -15,7 +20,7 @@ impl Prunable {
 }
 
 /// Forks and images that nobody needs: kept are current, previous, the intent's and the one that an update
-/// would copy, the newest failed one that ran, and up to `keep` more of those that ran, newest first.
+/// would copy, the newest failed one that ran, for 30 days, and up to `keep` more of those that ran, newest first.
 pub fn prunable(w: &World) -> Prunable {
     let record = &w.record;
     let kept = [&record.current, &record.previous].into_iter().flatten().map(|c| c.generation);
@@ -25,10 +30,10 @@ pub fn prunable(w: &World) -> Prunable {
     let mut forks: Vec<_> =
         w.forks.iter().filter(|f| f.folder && !needed.contains(&f.generation)).collect();
     forks.sort_by_key(|f| core::cmp::Reverse(f.generation));
-    let has_run = |f: &&crate::fork::Fork| {
-        !f.unfinished && (f.failed() == Some(true) || f.committed().is_some())
-    };
-    let failed = forks.iter().find(|f| f.failed() == Some(true)).map(|f| f.generation);
+    let has_run =
+        |f: &&Fork| !f.unfinished && (f.failed() == Some(true) || f.committed().is_some());
+    let failed = forks.iter().find(|f| f.failed() == Some(true));
+    let failed = failed.filter(|f| !is_outdated(w, f)).map(|f| f.generation);
     let mut room = w.keep;
     let mut gone = Vec::new();
     for fork in forks {
@@ -49,4 +54,15 @@ pub fn prunable(w: &World) -> Prunable {
     let images = w.images.iter().copied().filter(|g| !needed.contains(g)).collect();
     let set_aside = w.forks.iter().any(|f| f.set_aside && !gone.contains(&f.generation));
     Prunable { forks: gone, set_aside, images }
+}
+
+/// Whether a fork failed more than 30 days ago, as far as its clock and today's can be trusted.
+fn is_outdated(w: &World, fork: &Fork) -> bool {
+    let Some(Mark::Failed { reason, .. }) = fork.file.as_ref().and_then(|file| file.mark.as_ref())
+    else {
+        return false;
+    };
+    let is_known = w.clock_synced && reason.at >= PLAUSIBLE;
+    let age = w.at.0.saturating_sub(reason.at.0);
+    is_known && u64::try_from(age).is_ok_and(|age| age > FAILED_KEPT.0)
 }

@@ -28,7 +28,10 @@ pub fn forward(w: &World) -> Option<Change> {
             Some(Mark::Failed { word: Some(_), .. }) => {
                 return Some(Change::Conclude);
             }
-            Some(Mark::Failed { reason, step, word: None, .. }) if i.verdict.is_none() => {
+            // What can't be written is acted upon all the same.
+            Some(Mark::Failed { reason, step, word: None, .. })
+                if i.verdict.is_none() && w.evidence.unwritable.is_none() =>
+            {
                 return Some(Change::Verdict(Verdict { reason: reason.clone(), step: *step }));
             }
             _ => {}

@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(pub i64);
 
+/// 2024-01-01. A wall clock before it was never set: the agent is younger.
+pub const PLAUSIBLE: Timestamp = Timestamp(1_704_067_200_000);
+
 /// A text that is no RFC 3339 time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimestampError(pub String);

@@ -20,8 +20,10 @@ use crate::time::{Moment, Timestamp};
 pub struct World {
     /// Boot clock.
     pub now: Moment,
-    /// Wall clock: for reasons alone, never compared.
+    /// Wall clock: for reasons, and for the age of what is kept; else never compared.
     pub at: Timestamp,
+    /// Can the wall clock be trusted?
+    pub clock_synced: bool,
     /// This boot.
     pub boot: BootId,
     /// What stops every app of the board; null when nothing does.

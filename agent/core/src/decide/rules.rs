@@ -5,7 +5,7 @@
 use crate::names::{Generation, StartedAt};
 use crate::reason::{Class, Code};
 use crate::record::{AGENT, Committed, Hold, Intent, Verdict};
-use crate::status::WaitingFor;
+use crate::status::{StepName, WaitingFor};
 use crate::step::{Decision, Step, Why};
 use crate::world::{Container, Health, World};
 
@@ -44,7 +44,10 @@ pub(super) fn clear(
 /// A new one that was started though `boots` was not written: it and what it wrote into its fork go.
 pub(super) fn unstart(w: &World, i: &Intent) -> Option<Decision> {
     let c = w.container(i.generation).filter(|c| c.started_at.is_some() || c.needs_stop())?;
-    let spoiled = !i.old_state && w.fork(c.generation).is_some_and(|f| f.is_complete());
+    // A marker that can't be written keeps the old one down no longer: once that ran, `StartedAt` tells as much.
+    let spoiled = !i.old_state
+        && w.failure(c.generation, StepName::Fork).is_none()
+        && w.fork(c.generation).is_some_and(|f| f.is_complete());
     Some(attempt(
         w,
         match c {

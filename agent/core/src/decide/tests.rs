@@ -83,6 +83,7 @@ fn steady() -> World {
     World {
         now: Moment(1000),
         at: Timestamp(0),
+        clock_synced: false,
         boot: BootId("this".into()),
         barrier: None,
         keeps_policy: true,

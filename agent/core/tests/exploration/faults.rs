@@ -12,18 +12,19 @@ use titania_core::step::{Change, Decision, Step};
 use titania_core::verbs;
 use titania_core::world::{Candidate, Container, Exit, RecordFrom, Wanted};
 
-use crate::model::{State, reason};
+use crate::clock::of_clock;
+use crate::model::{Content, State, reason};
 use crate::moves::name;
 use crate::search::Label;
 
 /// Worlds that one fault leads to.
-struct Faults<'a> {
-    from: &'a State,
+pub struct Faults<'a> {
+    pub from: &'a State,
     all: Vec<(Box<State>, Label)>,
 }
 
 impl Faults<'_> {
-    fn push(&mut self, label: Label, act: impl FnOnce(&mut State)) {
+    pub fn push(&mut self, label: Label, act: impl FnOnce(&mut State)) {
         let mut next = Box::new(self.from.clone());
         next.faults -= 1;
         act(&mut next);
@@ -31,22 +32,42 @@ impl Faults<'_> {
     }
 }
 
-/// Every other thing that can happen, each a fault or a person's hand.
+/// Every other thing that can happen to an app that is alone, each a fault or a person's hand.
 pub fn faults(s: &State, decision: &Decision) -> Vec<(Box<State>, Label)> {
-    let mut faults = Faults { from: s, all: Vec::with_capacity(40) };
-    if let Decision::Do(step) = decision {
-        of_step(step, &mut faults);
-    }
-    of_board(&mut faults);
-    for c in &s.w.containers {
-        of_container(c, &mut faults);
-    }
-    of_record(&mut faults);
-    of_images(&mut faults);
-    of_files(&mut faults);
+    let mut faults = Faults { from: s, all: Vec::with_capacity(48) };
+    of_app_alone(decision, &mut faults);
+    of_the_board(&mut faults);
     of_gates(&mut faults);
-    of_operators(&mut faults);
+    of_clock(&mut faults);
     faults.all
+}
+
+/// What can happen to one app of several.
+pub fn of_app(s: &State, decision: &Decision) -> Vec<(Box<State>, Label)> {
+    let mut faults = Faults { from: s, all: Vec::with_capacity(40) };
+    of_app_alone(decision, &mut faults);
+    faults.all
+}
+
+/// What befalls all apps of the board at once.
+pub fn of_board(s: &State) -> Vec<(Box<State>, Label)> {
+    let mut faults = Faults { from: s, all: Vec::with_capacity(8) };
+    of_the_board(&mut faults);
+    faults.all
+}
+
+fn of_app_alone(decision: &Decision, faults: &mut Faults<'_>) {
+    let s = faults.from;
+    if let Decision::Do(step) = decision {
+        of_step(step, faults);
+    }
+    for c in &s.w.containers {
+        of_container(c, faults);
+    }
+    of_record(faults);
+    of_images(faults);
+    of_files(faults);
+    of_operators(faults);
 }
 
 /// Crash after it, half way through it, no answer with, without and with late effect, refusal, full disk.
@@ -139,15 +160,15 @@ fn of_start(step: &Step, g: Generation, faults: &mut Faults<'_>) {
 }
 
 /// What befalls the board, the engine or the registry as a whole.
-fn of_board(faults: &mut Faults<'_>) {
+fn of_the_board(faults: &mut Faults<'_>) {
     faults.push(Label("the agent is killed", 0), State::forget);
     faults.push(Label("the board restarts", 0), State::reboot);
     faults.push(Label("the engine crashes", 0), |n| {
+        n.unseen();
         for g in n.up() {
             n.end(g, Exit::Ambiguous(Code::ExitUnseen)); // and left down, policy or not
             n.stopped.push(g);
         }
-        n.unseen();
     });
     faults.push(Label("the engine's data is lost", 0), |n| {
         for g in n.w.containers.iter().map(|c| c.generation).collect::<Vec<_>>() {
@@ -158,6 +179,9 @@ fn of_board(faults: &mut Faults<'_>) {
     });
     faults.push(Label("what both releases need breaks", 0), |n| n.sick = true);
     faults.push(Label("the registry is away", 0), |n| n.away = true);
+    if !faults.from.is_full {
+        faults.push(Label("the disks are full, and stay so", 0), |n| n.is_full = true);
+    }
     if !faults.from.unpublished {
         faults.push(Label("no registry has the first release any more", 0), |n| {
             n.unpublished = true;
@@ -178,6 +202,12 @@ fn of_container(c: &Container, faults: &mut Faults<'_>) {
     }
     faults.push(label("a person stops"), |n| {
         n.end(g, Exit::Ambiguous(Code::StoppedOutside));
+        n.stopped.push(g);
+    });
+    // All that is left to see is that it ended, by no signal that was heard.
+    faults.push(label("a person stops, while nobody listens"), |n| {
+        n.end(g, Exit::Own(reason(Code::Exited, Class::Release)));
+        n.unseen();
         n.stopped.push(g);
     });
     faults.push(label("it ends by itself:"), |n| {
@@ -232,6 +262,7 @@ fn of_files(faults: &mut Faults<'_>) {
             if let Some(fork) = n.fork(g) {
                 fork.owned = false;
             }
+            n.put(Content { owned: false, ..n.content(g) });
         });
     }
 }
@@ -241,6 +272,7 @@ fn of_gates(faults: &mut Faults<'_>) {
     let w = &faults.from.w;
     let (gate, dependency) =
         (w.gate.is_none() && w.record.intent.is_some(), w.dependency.is_none());
+    let gate = gate && !faults.from.bounds.clock;
     if w.barrier.is_none() {
         faults.push(Label("the volume root is not there", 0), |n| {
             n.w.barrier = Some((environment(Code::VolumesMissing), WaitingFor::Volumes));

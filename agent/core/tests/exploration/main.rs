@@ -7,28 +7,48 @@
 
 #![allow(clippy::expect_used, clippy::panic)] // the model is a test; a broken promise is a panic with its trace
 
+mod clock;
 mod faults;
 mod model;
 mod moves;
+mod pair;
 mod perform;
 mod promises;
 mod reduce;
 mod search;
 
 use model::{Bounds, Nature, State};
-use search::Search;
+use pair::Pair;
+use search::{Search, World};
 
-/// Explores, with a single fault where `EXPLORE=small` asks for it: the mutation check does.
+/// Whether the mutation check asks for smaller bounds: `EXPLORE=small`.
+fn is_small() -> bool {
+    std::env::var_os("EXPLORE").is_some_and(|size| size == "small")
+}
+
+/// Explores one app.
 fn explore(name: &str, mut bounds: Bounds) {
-    if std::env::var_os("EXPLORE").is_some_and(|size| size == "small") {
+    if is_small() {
         bounds.faults = 1;
-        bounds.moves -= u8::from(bounds.definitions);
+        bounds.moves -= u8::from(bounds.definitions || bounds.releases > 2);
     }
+    search(name, bounds, State::new(bounds));
+}
+
+/// Explores two apps, the second after the first.
+fn explore_pair(name: &str, first: Bounds, second: Bounds) {
+    let small = |bounds| if is_small() { Bounds { faults: 0, ..bounds } } else { bounds };
+    let (first, second) = (small(first), small(second));
+    search(name, first, Pair::new(first, second));
+}
+
+fn search(name: &str, bounds: Bounds, start: impl World) {
     let begun = std::time::Instant::now();
-    let mut search = Search::default();
-    let result = search.run(State::new(bounds));
+    let mut search = Search::new();
+    let result = search.run(start);
     println!(
-        "explored {name}: {} faults, {} moves of the tag: {} states, {} transitions, depth {}, {:.1} s",
+        "explored {name}: {} releases, {} faults, {} moves of each tag: {} states, {} transitions, depth {}, {:.1} s",
+        bounds.releases,
         bounds.faults,
         bounds.moves,
         search.states(),
@@ -42,10 +62,12 @@ fn explore(name: &str, mut bounds: Bounds) {
 }
 
 const BOUNDS: Bounds = Bounds {
-    natures: [Nature::Good, Nature::Good],
+    natures: [Nature::Good, Nature::Good, Nature::Good],
+    releases: 2,
     rollback: true,
     keeps_policy: true,
     definitions: false,
+    clock: false,
     faults: 2,
     moves: 2,
 };
@@ -57,43 +79,43 @@ fn p1_to_p4_hold_when_both_releases_are_good() {
 
 #[test]
 fn p1_to_p4_hold_when_the_new_release_is_unhealthy() {
-    let natures = [Nature::Good, Nature::Unhealthy];
+    let natures = [Nature::Good, Nature::Unhealthy, Nature::Good];
     explore("a good and an unhealthy release", Bounds { natures, ..BOUNDS });
 }
 
 #[test]
 fn p1_to_p4_hold_when_the_new_release_crashes() {
-    let natures = [Nature::Good, Nature::Crashes];
+    let natures = [Nature::Good, Nature::Crashes, Nature::Good];
     explore("a good and a crashing release", Bounds { natures, ..BOUNDS });
 }
 
 #[test]
 fn p1_to_p4_hold_when_both_releases_are_unhealthy() {
-    let natures = [Nature::Unhealthy, Nature::Unhealthy];
+    let natures = [Nature::Unhealthy, Nature::Unhealthy, Nature::Good];
     explore("two unhealthy releases", Bounds { natures, ..BOUNDS });
 }
 
 #[test]
 fn p1_to_p4_hold_without_rollback() {
-    let natures = [Nature::Good, Nature::Crashes];
+    let natures = [Nature::Good, Nature::Crashes, Nature::Good];
     explore("a crashing release without rollback", Bounds { natures, rollback: false, ..BOUNDS });
 }
 
 #[test]
 fn p1_to_p4_hold_when_the_new_release_kills_the_board() {
-    let natures = [Nature::Good, Nature::KillsBoard];
+    let natures = [Nature::Good, Nature::KillsBoard, Nature::Good];
     explore("a release that kills the board", Bounds { natures, moves: 1, ..BOUNDS });
 }
 
 #[test]
 fn p1_to_p4_hold_when_the_new_release_can_not_run_here() {
-    let natures = [Nature::Good, Nature::NotRunnable];
+    let natures = [Nature::Good, Nature::NotRunnable, Nature::Good];
     explore("a release that can't run here", Bounds { natures, ..BOUNDS });
 }
 
 #[test]
 fn p1_to_p4_hold_on_podman() {
-    let natures = [Nature::Good, Nature::Crashes];
+    let natures = [Nature::Good, Nature::Crashes, Nature::Good];
     explore(
         "a crashing release on Podman",
         Bounds { natures, keeps_policy: false, moves: 1, ..BOUNDS },
@@ -102,11 +124,34 @@ fn p1_to_p4_hold_on_podman() {
 
 #[test]
 fn p1_to_p4_hold_while_the_definition_changes() {
-    let natures = [Nature::Good, Nature::Unhealthy];
+    let natures = [Nature::Good, Nature::Unhealthy, Nature::Good];
     explore(
         "a definition that changes and goes",
         Bounds { natures, definitions: true, faults: 1, ..BOUNDS },
     );
+}
+
+#[test]
+fn p1_to_p4_hold_with_a_third_release() {
+    let natures = [Nature::Good, Nature::Unhealthy, Nature::Good];
+    explore(
+        "three releases, one of them unhealthy",
+        Bounds { natures, releases: 3, faults: 1, ..BOUNDS },
+    );
+}
+
+#[test]
+fn p1_to_p4_hold_with_an_app_that_is_after_another() {
+    let bounds = Bounds { faults: 1, moves: 1, ..BOUNDS };
+    let of = |second| Bounds { natures: [Nature::Good, second, Nature::Good], ..bounds };
+    explore_pair("two apps, one after the other", of(Nature::Unhealthy), of(Nature::Crashes));
+}
+
+#[test]
+fn p1_to_p4_hold_while_the_clock_jumps() {
+    let natures = [Nature::Good, Nature::Unhealthy, Nature::Good];
+    let bounds = Bounds { natures, clock: true, ..BOUNDS };
+    explore("a clock that jumps, a window and holds", bounds);
 }
 
 /// Three faults, one world after the other: `make deep`.
@@ -114,7 +159,7 @@ fn p1_to_p4_hold_while_the_definition_changes() {
 #[ignore = "takes long, and gigabytes"]
 fn deep() {
     for second in [Nature::Good, Nature::Unhealthy, Nature::Crashes, Nature::KillsBoard] {
-        let natures = [Nature::Good, second];
+        let natures = [Nature::Good, second, Nature::Good];
         explore("deeper", Bounds { natures, faults: 3, moves: 1, ..BOUNDS });
     }
 }

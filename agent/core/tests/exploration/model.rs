@@ -32,14 +32,18 @@ pub enum Nature {
 /// What a search may meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
-    /// How the two releases behave.
-    pub natures: [Nature; 2],
+    /// How the releases behave.
+    pub natures: [Nature; 3],
+    /// How many of them there are.
+    pub releases: u8,
     /// Go back by itself?
     pub rollback: bool,
     /// Docker, or Podman?
     pub keeps_policy: bool,
     /// May the definition change, go and come back?
     pub definitions: bool,
+    /// Do the clock, a window and holds play a part?
+    pub clock: bool,
     /// Faults and persons' hands, all together.
     pub faults: u8,
     /// How often tag or definition may move.
@@ -58,6 +62,8 @@ pub struct Content {
     pub base: Option<(Generation, u8)>,
     /// Was the parent running meanwhile?
     pub torn: bool,
+    /// Do its files belong to the app?
+    pub owned: bool,
     /// Was its own generation started on it before its probation?
     pub early: bool,
 }
@@ -78,8 +84,8 @@ pub struct State {
     pub late: Option<Generation>,
     /// Somebody else than the agent started a container, and the agent has not put it right.
     pub stranger: bool,
-    /// The second release was condemned under a definition, and nobody asked to retry it.
-    pub condemned: [bool; 2],
+    /// Which releases were condemned under which definition, and nobody asked to retry them.
+    pub condemned: [[bool; 2]; 3],
     /// Something happened that looks as the release's own fault does.
     pub doubt: bool,
     /// What both releases need is broken: neither is healthy.
@@ -88,6 +94,14 @@ pub struct State {
     pub away: bool,
     /// No registry has the first release any more.
     pub unpublished: bool,
+    /// The disks are full, the room that was kept is used up, and nobody makes any.
+    pub is_full: bool,
+    /// The window is shut.
+    pub is_day: bool,
+    /// The agent was restarted just now.
+    pub restarted: bool,
+    /// Board, engine or agent came back just now.
+    pub is_back: bool,
     /// Processes of the new one that the agent began in this probation.
     pub starts: u8,
     /// Highest number ever reserved.
@@ -98,10 +112,17 @@ pub struct State {
     pub broken: Option<&'static str>,
 }
 
-/// Config digest of the first or second release.
-pub fn config(second: bool) -> Digest {
-    static ALL: OnceLock<[Digest; 2]> = OnceLock::new();
-    ALL.get_or_init(|| [Digest::of(b"first"), Digest::of(b"second")])[usize::from(second)]
+/// Config digest of a release; the first is 0.
+pub fn config(release: u8) -> Digest {
+    static ALL: OnceLock<[Digest; 3]> = OnceLock::new();
+    let all =
+        ALL.get_or_init(|| [Digest::of(b"first"), Digest::of(b"second"), Digest::of(b"third")]);
+    all[usize::from(release)]
+}
+
+/// The number of a specification's release.
+pub fn release(spec: &Spec) -> u8 {
+    (1..3).find(|release| spec.release.config == Some(config(*release))).unwrap_or(0)
 }
 
 /// Hash of the first or second definition.
@@ -111,18 +132,17 @@ pub fn definition(second: bool) -> Digest {
 }
 
 /// A specification: of which release, under which definition, with its user or before it was inspected.
-pub fn spec(second: bool, other: bool, whole: bool, rollback: bool) -> Arc<Spec> {
+pub fn spec(release: u8, other: bool, whole: bool, rollback: bool) -> Arc<Spec> {
     static ALL: OnceLock<Vec<Arc<Spec>>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
-        let bit = |n: usize, at: u32| n >> at & 1 == 1;
-        (0..16).map(|n| Arc::new(make(bit(n, 0), bit(n, 1), bit(n, 2), bit(n, 3)))).collect()
+        let bit = |n: u8, at: u32| n >> at & 1 == 1;
+        (0..24).map(|n| Arc::new(make(n / 8, bit(n, 0), bit(n, 1), bit(n, 2)))).collect()
     });
-    let at =
-        [second, other, whole, rollback].iter().rev().fold(0, |n, bit| n << 1 | usize::from(*bit));
-    all[at].clone()
+    let bits = [other, whole, rollback].iter().rev().fold(0, |n, bit| n << 1 | usize::from(*bit));
+    all[usize::from(release) * 8 + bits].clone()
 }
 
-fn make(second: bool, other: bool, whole: bool, rollback: bool) -> Spec {
+fn make(release: u8, other: bool, whole: bool, rollback: bool) -> Spec {
     let image = "example.org/app:1".parse().expect("a reference");
     let update = Update { rollback, ..Update::default() };
     let (track, health) = (Track::Tag("1".into()), HealthRule::default());
@@ -131,7 +151,7 @@ fn make(second: bool, other: bool, whole: bool, rollback: bool) -> Spec {
     Spec {
         definition: Definition { shape, track, after: vec![], health, update },
         hash: definition(other),
-        release: Release { config: Some(config(second)), ..Release::default() },
+        release: Release { config: Some(config(release)), ..Release::default() },
         user: whole.then_some(Owner { uid: 70000, gid: 70000 }),
         groups: vec![],
     }
@@ -153,11 +173,12 @@ impl State {
         let w = World {
             now: Moment(0),
             at: Timestamp(0),
+            clock_synced: false,
             boot: BootId("0".into()),
             barrier: None,
             keeps_policy: bounds.keeps_policy,
             wanted: Some(wanted),
-            candidate: Candidate::Known(spec(false, false, false, bounds.rollback)),
+            candidate: Candidate::Known(spec(0, false, false, bounds.rollback)),
             record: Record::default(),
             record_from: RecordFrom::Nowhere,
             containers: vec![],
@@ -167,7 +188,7 @@ impl State {
             health: Health::Starting,
             gate: None,
             dependency: None,
-            keep: 1,
+            keep: usize::from(!bounds.clock),
         };
         Self {
             w,
@@ -179,11 +200,15 @@ impl State {
             by_us: None,
             late: None,
             stranger: false,
-            condemned: [false; 2],
+            condemned: [[false; 2]; 3],
             doubt: false,
             sick: false,
             away: false,
             unpublished: false,
+            is_full: false,
+            is_day: false,
+            restarted: false,
+            is_back: false,
             starts: 0,
             reserved: Generation(0),
             faults: bounds.faults,
@@ -199,13 +224,14 @@ impl State {
         }
     }
 
-    pub fn is_second(&self, g: Generation) -> bool {
-        self.w.spec(g).is_some_and(|s| s.release.config == Some(config(true)))
+    /// The number of a generation's release; the first is 0.
+    pub fn release(&self, g: Generation) -> u8 {
+        self.w.spec(g).map_or(0, |spec| release(spec))
     }
 
     /// How a generation does now.
     pub fn nature(&self, g: Generation) -> Nature {
-        match self.bounds.natures[usize::from(self.is_second(g))] {
+        match self.bounds.natures[usize::from(self.release(g))] {
             Nature::NotRunnable => Nature::NotRunnable,
             _ if self.sick => Nature::Unhealthy,
             nature => nature,
@@ -214,7 +240,12 @@ impl State {
 
     /// Whether some registry has a generation's release.
     pub fn is_published(&self, g: Generation) -> bool {
-        !self.unpublished || self.is_second(g)
+        !self.unpublished || self.release(g) > 0
+    }
+
+    /// Whether the image of a generation's release is here, under whatever tag of the agent's own.
+    pub fn has_image(&self, g: Generation) -> bool {
+        self.w.images.iter().any(|i| self.release(*i) == self.release(g))
     }
 
     pub fn current(&self) -> Option<Generation> {
@@ -250,6 +281,7 @@ impl State {
 
     /// The memory of the agent is gone; what happened unseen stays unseen.
     pub fn forget(&mut self) {
+        self.restarted = true;
         self.w.evidence = Evidence::default();
         self.w.health = Health::Starting;
         self.by_us = None;
@@ -262,6 +294,7 @@ impl State {
 
     /// The stream of events broke: no exit before it can be told.
     pub fn unseen(&mut self) {
+        self.is_back = true;
         for c in &mut self.w.containers {
             if matches!(c.exit, Some(Exit::Own(_))) {
                 c.exit = Some(Exit::Ambiguous(Code::ExitUnseen));
@@ -321,6 +354,7 @@ impl State {
     /// The board starts anew: the engine starts what has a policy and was not stopped by its API.
     pub fn reboot(&mut self) {
         self.w.boot.0.push('+');
+        self.lose_clock();
         self.late = None;
         for g in self.up() {
             self.end(g, Exit::Ambiguous(Code::BoardRestarted));

@@ -1,18 +1,23 @@
 //! The world without faults: the agent's own step, time that passes, a tag that moves.
 
+use titania_core::decide::decide;
 use titania_core::reason::{Class, Code};
 use titania_core::step::{Change, Decision, Step, Why};
 use titania_core::time::Moment;
 use titania_core::world::{Candidate, Container, Exit, Health};
 
-use crate::model::{Nature, State, config, definition, reason, spec};
-use crate::search::Label;
+use crate::faults::faults;
+use crate::model::{Nature, State, definition, reason, release, spec};
+use crate::search::{Label, World};
 
 /// The world goes on without a fault: the agent's own step, or time.
 pub fn plain(s: &mut State, decision: &Decision) -> Label {
     if let Decision::Do(step) = decision {
         let label = name(step);
         s.perform(step);
+        if s.is_full && matches!(step, Step::Write(_) | Step::Mark(..)) {
+            time(s, decision); // it is tried again after a while
+        }
         return label;
     }
     time(s, decision);
@@ -92,6 +97,7 @@ fn time(s: &mut State, decision: &Decision) {
     s.w.barrier = None;
     s.w.gate = None;
     s.w.dependency = None;
+    s.pass(decision);
     s.sick &= !rests && !matches!(decision, Decision::Wait(Why::Settling, _));
     let Some(g) = s.w.wanted_generation().filter(|g| s.runs(*g)) else { return };
     let is_current = Some(g) == s.current();
@@ -115,15 +121,17 @@ pub fn news(s: &State) -> Vec<(Box<State>, Label)> {
     let Some(left) = s.moves.checked_sub(1) else { return all };
     let rollback = s.bounds.rollback;
     let Candidate::Known(now) = &s.w.candidate else { return all };
-    let (second, other) = (now.release.config == Some(config(true)), now.hash == definition(true));
-    let mut next = Box::new(s.clone());
-    next.moves = left;
-    next.w.candidate = Candidate::Known(spec(!second, other, false, rollback));
-    all.push((next, Label("the tag moves to release", 2 - u8::from(second))));
+    let (release, other) = (release(now), now.hash == definition(true));
+    for to in (0..s.bounds.releases).filter(|to| *to != release) {
+        let mut next = Box::new(s.clone());
+        next.moves = left;
+        next.w.candidate = Candidate::Known(spec(to, other, false, rollback));
+        all.push((next, Label("the tag moves to release", to + 1)));
+    }
     if s.bounds.definitions && s.w.wanted.is_some() {
         let mut next = Box::new(s.clone());
         next.moves = left;
-        next.w.candidate = Candidate::Known(spec(second, !other, false, rollback));
+        next.w.candidate = Candidate::Known(spec(release, !other, false, rollback));
         if let Some(wanted) = &mut next.w.wanted {
             wanted.hash = definition(!other);
         }
@@ -136,7 +144,10 @@ pub fn news(s: &State) -> Vec<(Box<State>, Label)> {
 pub fn is_settled(s: &State, decision: &Decision) -> bool {
     let wanted = s.w.wanted_generation();
     let up = s.up();
-    if is_excused(s, decision) {
+    if s.is_full && is_up_all_the_same(s, decision) {
+        return true;
+    }
+    if is_excused(s, decision) || s.is_held(decision) {
         return true;
     }
     match decision {
@@ -157,14 +168,35 @@ pub fn is_settled(s: &State, decision: &Decision) -> bool {
     }
 }
 
+/// Whether nothing is to be done but what finds no room, and an app that was ever committed runs.
+fn is_up_all_the_same(s: &State, decision: &Decision) -> bool {
+    let waits = match decision {
+        Decision::Do(Step::Write(change)) => match &**change {
+            Change::Conclude | Change::Rebuild(_) => false, // go on in memory
+            Change::Boots { .. } => s.current().is_none(),
+            _ => true,
+        },
+        Decision::Do(Step::Mark(..) | Step::Reserve(_) | Step::Fetch(..) | Step::Seek(..)) => true,
+        decision => !matches!(decision, Decision::Do(_)),
+    };
+    let up = s.up();
+    let is_wanted = s.w.wanted.is_some() && s.w.record.stopped.is_none();
+    // To fetch it again wants room.
+    let is_gone = s.current().is_none_or(|g| s.w.container(g).is_none() && !s.has_image(g));
+    // Without a way back it has to be committed first.
+    let is_new = s.w.record.intent.as_ref().is_some_and(|i| i.boots() > 0);
+    let is_direct = !s.bounds.rollback && is_new;
+    waits && (up.len() == 1 || is_gone || is_direct || !is_wanted && up.is_empty())
+}
+
 /// Whether all that is left to run is a release that nobody has any more.
 fn is_excused(s: &State, decision: &Decision) -> bool {
     let (Decision::Blocked(why, _) | Decision::Wait(why, _)) = decision else {
         return false;
     };
-    let is_first = |g| !s.is_second(g);
+    let is_first = |g| s.release(g) == 0;
     let has_other = titania_core::target::next(&s.w).is_ok_and(|(spec, _)| {
-        spec.release.config == Some(config(true))
+        release(&spec) > 0
             && s.w.record.intent.as_ref().is_none_or(|i| i.boots() == 0 || !i.spec.is(&spec))
     });
     let is_stuck = match why {
@@ -179,4 +211,42 @@ fn is_excused(s: &State, decision: &Decision) -> bool {
         (None, None) => false,
     };
     s.unpublished && !s.away && s.late.is_none() && is_stuck && needs_first && !has_other
+}
+
+impl World for State {
+    type Decision = Decision;
+
+    fn decide(&self) -> Decision {
+        decide(&self.w)
+    }
+
+    fn rests(&self, decision: &Decision) -> bool {
+        is_settled(self, decision)
+    }
+
+    fn others(&self, decision: &Decision) -> Vec<(Box<Self>, Label)> {
+        let mut all = news(self);
+        if self.is_full {
+            let mut next = Box::new(self.clone());
+            next.is_full = false;
+            all.push((next, Label("there is room again", 0)));
+        }
+        if self.faults > 0 {
+            all.extend(faults(self, decision));
+        }
+        all
+    }
+
+    fn go_on(&mut self, decision: &Decision) -> Label {
+        plain(self, decision)
+    }
+
+    fn reduce(&mut self) -> Option<&'static str> {
+        State::reduce(self);
+        self.broken
+    }
+
+    fn faults(&self) -> u8 {
+        self.faults
+    }
 }

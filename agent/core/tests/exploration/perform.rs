@@ -13,7 +13,7 @@ use titania_core::step::{Change, Prunable, Step};
 use titania_core::time::{Moment, Timestamp};
 use titania_core::world::{Begun, Container, Evidence, Exit, Failure, Health, RecordFrom};
 
-use crate::model::{Content, Nature, State, config, definition, reason, spec};
+use crate::model::{Content, Nature, State, definition, reason, release, spec};
 
 impl State {
     /// The whole effect of a step, and what the executor remembers of it.
@@ -22,6 +22,9 @@ impl State {
             self.w.evidence.failed.retain(|f| (f.generation, f.step) != (g, name));
         }
         self.check_step(step);
+        if self.is_full && self.finds_no_room(step) {
+            return;
+        }
         match step {
             Step::Write(change) => self.write(change, true),
             Step::Mark(g, mark) => self.mark(*g, mark),
@@ -31,9 +34,8 @@ impl State {
                 self.fail(step, *g, Class::Release);
             }
             Step::Inspect(g, s) => {
-                let is = |s: &Spec| s.release.config == Some(config(true));
                 let other = s.hash == definition(true);
-                let whole = spec(is(s), other, true, s.definition.update.rollback);
+                let whole = spec(release(s), other, true, s.definition.update.rollback);
                 self.w.evidence.inspected = Some((*g, whole));
             }
             Step::Create(g, s, armed) => self.create(*g, s, *armed),
@@ -55,6 +57,7 @@ impl State {
                 if let Some(f) = self.fork(*g) {
                     f.owned = true;
                 }
+                self.put(Content { owned: true, ..self.content(*g) });
             }
             Step::Start(g) => {
                 self.check_start(*g);
@@ -172,9 +175,9 @@ impl State {
                 let is_told = reason.code != Code::ExitUnseen || !is_boot;
                 self.promise(word.is_some() || is_told, "P4: a restart of the board was not told");
                 self.promise(word.is_some() || !went_on, "P2: went back though rollback is false");
-                if is_quarantined && self.is_second(g) {
+                if is_quarantined {
                     let other = self.w.spec(g).is_some_and(|s| s.hash == definition(true));
-                    self.condemned[usize::from(other)] = true;
+                    self.condemned[usize::from(self.release(g))][usize::from(other)] = true;
                 }
             }
         }
@@ -186,12 +189,14 @@ impl State {
         let record = &self.w.record;
         let kept = [&record.current, &record.previous].into_iter().flatten().map(|c| c.generation);
         let under_way = record.intent.iter().flat_map(|i| [Some(i.generation), i.parent]).flatten();
-        let ran = |f: &&Fork| f.folder && f.failed() == Some(true);
-        let failed = self.w.forks.iter().filter(ran).map(|f| f.generation).max();
-        let mut needed = kept.chain(under_way).chain(failed);
-        let spares = !needed.any(|g| what.forks.contains(&g));
-        drop(needed);
+        let needed: Vec<_> = kept.chain(under_way).collect();
+        let failed = self.w.forks.iter().filter(|f| f.folder && f.failed() == Some(true));
+        let failed = failed.max_by_key(|f| f.generation).filter(|f| !self.has_had_its_time(f));
+        let failed = failed.map(|f| f.generation);
+        let spares = !needed.iter().chain(&failed).any(|g| what.forks.contains(g));
+        let spares_images = !needed.iter().any(|g| what.images.contains(g));
         self.promise(spares, "P2: pruned a fork that is needed");
+        self.promise(spares_images, "P1: pruned an image that is needed");
         let highest = self.w.forks.iter().map(|f| f.generation).max();
         self.w
             .forks
@@ -315,13 +320,13 @@ impl State {
                     self.w.evidence.settled = false;
                 }
             }
-            Change::Retry => self.condemned = [false; 2], // a person's will
+            Change::Retry => self.condemned = [[false; 2]; 3], // a person's will
             Change::Purged => {
-                self.condemned = [false; 2];
+                self.condemned = [[false; 2]; 3];
                 self.w.evidence = Evidence::default();
             }
             Change::GoBack(..) => {
-                self.condemned = [false; 2];
+                self.condemned = [[false; 2]; 3];
                 self.starts = 0;
             }
             _ => {}
@@ -338,6 +343,32 @@ impl State {
         if matches!(step, Step::Start(_)) {
             self.sent(g);
         }
+    }
+
+    /// What comes of a step that writes, on disks that stay full: as the daemon's `perform` has it.
+    fn finds_no_room(&mut self, step: &Step) -> bool {
+        let spoken = |reason: &Reason, step| Verdict { reason: reason.clone(), step };
+        match step {
+            Step::Write(change) => match &**change {
+                Change::Conclude | Change::Rebuild(_) => {
+                    self.write(change, false);
+                }
+                Change::Boots { .. } => self.unwritable(),
+                Change::Verdict(verdict) => self.w.evidence.unwritable = Some(verdict.clone()),
+                _ => {}
+            },
+            Step::Mark(_, mark) => {
+                if let Mark::Failed { reason, step, .. } = &**mark {
+                    self.w.evidence.unwritable = Some(spoken(reason, *step));
+                }
+            }
+            Step::Reserve(file) => self.fail(step, file.generation, Class::Environment),
+            Step::Fetch(g, _) | Step::Fork(g, _) | Step::Unfinish(g) => {
+                self.fail(step, *g, Class::Environment);
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// A verdict or `boots` that met a full disk though room was kept.

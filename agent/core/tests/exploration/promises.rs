@@ -5,10 +5,11 @@ use titania_core::names::Generation;
 use titania_core::outcome::Trigger;
 use titania_core::reason::{Class, Reason};
 use titania_core::record::Intent;
+use titania_core::status::StepName;
 use titania_core::step::{Change, Step};
 use titania_core::world::Health;
 
-use crate::model::{Nature, State, config, definition};
+use crate::model::{Nature, State, definition, release};
 
 /// Starts in one probation (§3.5).
 const STARTS_MAX: u8 = 3;
@@ -49,10 +50,14 @@ impl State {
     /// What must be so before any step.
     pub fn check_step(&mut self, step: &Step) {
         self.promise(self.w.barrier.is_none(), "P2: acted without the volume root");
+        let is_wanted = self.w.wanted.is_some() && self.w.record.stopped.is_none();
+        if let (Step::Stop(g), None) = (step, &self.w.record.intent) {
+            let is_kept = is_wanted && self.current() == Some(*g) && self.runs(*g);
+            self.promise(!is_kept, "P3: stopped though no update of its own is under way");
+        }
         let (Step::Stop(g) | Step::Remove(g), Some(i)) = (step, &self.w.record.intent) else {
             return;
         };
-        let is_wanted = self.w.wanted.is_some() && self.w.record.stopped.is_none();
         let has_verdict = i.verdict.is_some() || self.w.evidence.unwritable.is_some();
         let (is_new, boots) = (i.generation == *g, i.boots());
         let is_old = self.current() == Some(*g);
@@ -119,9 +124,9 @@ impl State {
     }
 
     pub fn check_begin(&mut self, i: &Intent) {
-        let second = i.spec.release.config == Some(config(true));
         let other = usize::from(i.spec.hash == definition(true));
-        self.promise(!second || !self.condemned[other], "P4: a condemned release was tried again");
+        let is_condemned = self.condemned[usize::from(release(&i.spec))][other];
+        self.promise(!is_condemned, "P4: a condemned release was tried again");
         self.promise(i.generation > self.reserved, "P2: a number went back");
         let doubtful = self.w.record.tries.as_ref().is_some_and(|t| t.ambiguous + t.victims > 0);
         let is_same = self.w.record.tries.as_ref().is_some_and(|t| {
@@ -135,16 +140,26 @@ impl State {
         );
     }
 
+    /// Whether a copy lies there that would be taken for the latest state, and could be marked as none.
+    fn has_copy_that_counts(&self) -> bool {
+        let is_open = |i: &&Intent| i.boots() == 0 && i.verdict.is_none() && !i.old_state;
+        let intent = self.w.record.intent.as_ref().filter(is_open);
+        let intent = intent.filter(|_| self.w.evidence.unwritable.is_none());
+        intent.map(|i| i.generation).is_some_and(|g| {
+            let can_be_marked = self.w.failure(g, StepName::Fork).is_none();
+            can_be_marked && self.w.fork(g).is_some_and(Fork::is_complete)
+        })
+    }
+
     /// What must hold whenever the agent itself starts a container.
     pub fn check_start(&mut self, g: Generation) {
         let alone = self.up().into_iter().all(|u| u == g);
         self.promise(alone, "P3: started while another runs");
         let settled = self.late.is_none_or(|l| l == g);
         self.promise(settled, "P3: started while a lost start may land");
-        let fork = self.w.fork(g);
-        let (complete, owned) =
-            (fork.is_some_and(Fork::is_complete), fork.is_some_and(|f| f.owned));
+        let complete = self.w.fork(g).is_some_and(Fork::is_complete);
         self.promise(complete, "P2: started on an unfinished fork");
+        let owned = self.content(g).owned;
         self.promise(owned, "P6: started before its volumes were owned");
         let runs_here = self.nature(g) != Nature::NotRunnable;
         self.promise(runs_here, "P5: started what can't run here");
@@ -166,11 +181,13 @@ impl State {
                 let latest = content.base == latest;
                 self.promise(latest, "P2: the copy is not the latest state");
                 let other = self.w.spec(g).is_some_and(|s| s.hash == definition(true));
-                let bad = self.condemned[usize::from(other)] && self.is_second(g);
+                let bad = self.condemned[usize::from(self.release(g))][usize::from(other)];
                 self.promise(!bad, "P4: a condemned release was started");
             }
             (None, current) => {
                 self.promise(current == Some(g), "P1: started what nobody wants");
+                let is_beside = self.has_copy_that_counts();
+                self.promise(!is_beside, "P2: the old one started beside a copy that counts");
                 let is_due = self.w.dependency.is_none();
                 self.promise(is_due, "P3: started before what it is after");
             }

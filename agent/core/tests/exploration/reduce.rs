@@ -1,21 +1,22 @@
 //! What tells two worlds apart, and what does not: worlds that go on alike are searched once.
 
-use titania_core::spec::Spec;
-
-use crate::model::{Nature, State, config, definition, spec};
+use crate::model::{Nature, State, definition, release, spec};
 
 impl State {
     /// Forgets what no longer tells two worlds apart.
     pub fn reduce(&mut self) {
-        let forgets = self.faults > 0 || self.bounds.natures[1] == Nature::KillsBoard;
+        let forgets = self.faults > 0 || self.bounds.natures.contains(&Nature::KillsBoard);
         if !forgets {
             self.disk = None;
         }
         if self.faults == 0 {
             self.former = None;
         }
+        (self.restarted, self.is_back) = (false, false);
         self.reduce_record();
+        self.reduce_times();
         self.reduce_evidence();
+        self.see_gate();
         self.stopped.sort_unstable();
         self.w.forks.sort_by_key(|f| f.generation);
         self.w.containers.sort_by_key(|c| c.generation);
@@ -32,9 +33,8 @@ impl State {
         let current = self.w.record.current.as_ref();
         if let Some(wanted) = &mut self.w.wanted {
             let other = wanted.hash == definition(true);
-            let second = |s: &Spec| s.release.config == Some(config(true));
-            wanted.with_current =
-                current.map(|c| spec(second(&c.spec), other, false, self.bounds.rollback));
+            let rollback = self.bounds.rollback;
+            wanted.with_current = current.map(|c| spec(release(&c.spec), other, false, rollback));
         }
         // Boots are told apart from that of the probation alone.
         let boot = &mut self.w.boot.0;

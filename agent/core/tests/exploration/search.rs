@@ -6,12 +6,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-use titania_core::decide::decide;
 use titania_core::names::Generation;
-use titania_core::step::Decision;
-
-use crate::model::State;
-use crate::{faults, moves};
 
 /// Steps and waits after which a world without faults must be at rest.
 const STEPS_MAX: u16 = 120;
@@ -22,6 +17,24 @@ const STATES_MAX: usize = 2_000_000;
 const STATES_MAX_DEEP: usize = 100_000_000;
 /// Steps shown of what never comes to rest.
 const SHOWN_MAX: usize = 30;
+
+/// What can be searched: a world, with all that can happen to it.
+pub trait World: Clone + Hash {
+    /// What the agent would do.
+    type Decision;
+    /// Asks the real `decide`.
+    fn decide(&self) -> Self::Decision;
+    /// Whether all is as it shall be for good.
+    fn rests(&self, decision: &Self::Decision) -> bool;
+    /// All else that can happen.
+    fn others(&self, decision: &Self::Decision) -> Vec<(Box<Self>, Label)>;
+    /// Goes on without a fault: a step, or time.
+    fn go_on(&mut self, decision: &Self::Decision) -> Label;
+    /// Forgets what no longer tells two worlds apart. Tells the first promise that was broken.
+    fn reduce(&mut self) -> Option<&'static str>;
+    /// Faults that may still happen.
+    fn faults(&self) -> u8;
+}
 
 /// Folds words by a long multiplication: fast, and the inputs are our own.
 #[derive(Default)]
@@ -80,11 +93,14 @@ impl Hasher for Plain {
     }
 }
 
-fn key(s: &State) -> u64 {
+fn key(s: &impl Hash) -> u64 {
     let mut hasher = Fold::default();
     s.hash(&mut hasher);
     hasher.finish()
 }
+
+/// Added to a label's generation where it is about the second app.
+const SECOND_APP: u8 = 100;
 
 /// What happened, for traces: an act, and the generation it was about; 0 for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +109,12 @@ pub struct Label(pub &'static str, pub u8);
 impl Label {
     /// An act on a generation.
     pub fn of(act: &'static str, g: Generation) -> Self {
-        Self(act, u8::try_from(g.0).unwrap_or(u8::MAX))
+        Self(act, u8::try_from(g.0).unwrap_or(u8::MAX).min(SECOND_APP - 1))
+    }
+
+    /// The same, of the second app.
+    pub fn of_second(self) -> Self {
+        Self(self.0, self.1.saturating_add(SECOND_APP))
     }
 }
 
@@ -107,28 +128,42 @@ struct Visit {
 }
 
 /// A world that waits to be looked at: its depth, and how long nothing has happened to it.
-struct Open {
-    state: Box<State>,
+struct Open<W> {
+    state: Box<W>,
     at: u32,
     depth: u32,
     quiet: u16,
 }
 
 /// One search.
-#[derive(Default)]
-pub struct Search {
+pub struct Search<W> {
     seen: HashMap<u64, u32, BuildHasherDefault<Plain>>,
     visits: Vec<Visit>,
-    open: VecDeque<Open>,
+    open: VecDeque<Open<W>>,
     pub transitions: usize,
     pub depth: u32,
 }
 
 fn shown(Label(act, g): &Label) -> String {
-    if *g == 0 { (*act).to_owned() } else { format!("{act} {g}") }
+    let app = if *g < SECOND_APP { "" } else { "the second app: " };
+    match g % SECOND_APP {
+        0 => format!("{app}{act}"),
+        g => format!("{app}{act} {g}"),
+    }
 }
 
-impl Search {
+impl<W: World> Search<W> {
+    /// Nothing seen yet.
+    pub fn new() -> Self {
+        Self {
+            seen: HashMap::default(),
+            visits: Vec::new(),
+            open: VecDeque::new(),
+            transitions: 0,
+            depth: 0,
+        }
+    }
+
     /// Worlds seen.
     pub fn states(&self) -> usize {
         self.visits.len()
@@ -169,15 +204,14 @@ impl Search {
     /// A world that was met: a new one waits to be looked at. Tells its number.
     fn meet(
         &mut self,
-        mut state: Box<State>,
+        mut state: Box<W>,
         by: Label,
         from: (u32, u32),
         quiet: u16,
     ) -> Result<u32, String> {
         self.transitions += 1;
         let (parent, depth) = from;
-        state.reduce();
-        if let Some(broken) = state.broken {
+        if let Some(broken) = state.reduce() {
             return Err(format!("{broken}\n{}", self.trace(parent, Some(by))));
         }
         let fresh = u32::try_from(self.visits.len()).expect("fewer worlds than four milliard");
@@ -196,13 +230,13 @@ impl Search {
     ///
     /// # Errors
     /// The promise that was broken, and the way there.
-    pub fn run(&mut self, start: State) -> Result<(), String> {
-        let most = if start.faults > 2 { STATES_MAX_DEEP } else { STATES_MAX };
+    pub fn run(&mut self, start: W) -> Result<(), String> {
+        let most = if start.faults() > 2 { STATES_MAX_DEEP } else { STATES_MAX };
         self.meet(Box::new(start), Label("start", 0), (0, 0), 0)?;
         while let Some(mut open) = self.open.pop_front() {
             self.depth = self.depth.max(open.depth);
-            let decision = decide(&open.state.w);
-            let rests = moves::is_settled(&open.state, &decision);
+            let decision = open.state.decide();
+            let rests = open.state.rests(&decision);
             if rests {
                 open.quiet = 0;
             } else if open.quiet > STEPS_MAX {
@@ -221,17 +255,12 @@ impl Search {
     }
 
     /// All that can happen to one world.
-    fn look(&mut self, open: Open, decision: &Decision, rests: bool) -> Result<(), String> {
+    fn look(&mut self, open: Open<W>, decision: &W::Decision, rests: bool) -> Result<(), String> {
         let Open { mut state, at, depth, quiet } = open;
-        for (state, label) in moves::news(&state) {
+        for (state, label) in state.others(decision) {
             self.meet(state, label, (at, depth), 0)?;
         }
-        if state.faults > 0 {
-            for (state, label) in faults::faults(&state, decision) {
-                self.meet(state, label, (at, depth), 0)?;
-            }
-        }
-        let does = moves::plain(&mut state, decision);
+        let does = state.go_on(decision);
         let next = self.meet(state, does, (at, depth), quiet + 1)?;
         let visit = &mut self.visits[at as usize];
         (visit.does, visit.next, visit.rests) = (does, next, rests);

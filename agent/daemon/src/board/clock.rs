@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rustix::time::{ClockId, clock_gettime};
 use titania_core::names::BootId;
-use titania_core::time::{Millis, Moment, Timestamp};
+use titania_core::time::{Millis, Moment, PLAUSIBLE, Timestamp};
 
 /// Where the kernel tells the boot id.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -12,9 +12,6 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// There while systemd-timesyncd keeps the clock; in it `synchronized` once it has set it
 /// (systemd-timesyncd.service(8)).
 const TIMESYNCD: &str = "/run/systemd/timesync";
-
-/// 2024-01-01: a wall clock before this was never set.
-const PLAUSIBLE: Timestamp = Timestamp(1_704_067_200_000);
 
 /// Now, on the boot clock (CLOCK_BOOTTIME, suspend included).
 pub fn moment() -> Moment {

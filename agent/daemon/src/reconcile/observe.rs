@@ -187,6 +187,7 @@ fn assemble(agent: &Agent, app: &App, barrier: Option<(Reason, WaitingFor)>) -> 
     World {
         now,
         at: clock::wall(),
+        clock_synced: clock::is_synced(),
         boot: agent.me.boot.clone(),
         barrier,
         keeps_policy,

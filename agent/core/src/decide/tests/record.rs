@@ -9,6 +9,7 @@ use crate::fork::Word;
 use crate::outcome::{Ending, Trigger};
 use crate::record::{AGENT, Hold};
 use crate::step::{Change, Prunable};
+use crate::time::PLAUSIBLE;
 use crate::{prune, verbs};
 
 fn stamp(mark: Option<Mark>) -> Stamp {
@@ -203,6 +204,14 @@ fn p1_a_record_without_marks_is_rebuilt_from_what_the_engine_would_start() {
     let mut gone = both();
     gone[0].folder = false;
     assert_eq!(current(vec![armed(OLD)], gone), Some(OLD), "its disk may come back");
+    let failed = Mark::Failed {
+        reason: reason(Code::Exited, Class::Release),
+        step: StepName::Probation,
+        ran: true,
+        word: None,
+    };
+    let bad = vec![fork(OLD, &old, None), fork(NEW, &new, Some(failed))];
+    assert_eq!(current(vec![], bad), Some(OLD), "the highest one has failed");
     assert_eq!(current(vec![], vec![]), None);
     let marked = World {
         record_from: RecordFrom::File, // written by a request before anything was looked at
@@ -210,6 +219,27 @@ fn p1_a_record_without_marks_is_rebuilt_from_what_the_engine_would_start() {
         ..lost
     };
     assert_eq!(say(&marked), "write Rebuild");
+    let mut older = World { record_from: RecordFrom::Former, ..steady() };
+    let change = crate::rebuild::forward(&older).expect("a change");
+    apply(&mut older, &change);
+    assert!(!older.record.proven, "until its probes pass again");
+}
+
+#[test]
+fn p1_time_in_probation_goes_on_over_starts_and_boots() {
+    let mut record = ready().record;
+    for (case, boot, now, want) in [
+        ("the first start", "this", 5_000, 0),
+        ("a second one in the same boot", "this", 9_000, 4_000),
+        ("another boot: the time since the last start is not known", "next", 3_000, 4_000),
+        ("a second one there", "next", 3_500, 4_500),
+    ] {
+        let boot = BootId(boot.into());
+        let at = Stamp { now: Moment(now), boot: boot.clone(), ..stamp(None) };
+        record = change::apply(&record, &Change::Boots { boots: 1, boot }, &at);
+        let probation = record.intent.as_ref().and_then(|i| i.probation.as_ref());
+        assert_eq!(probation.map(|p| p.elapsed_ms), Some(Millis(want)), "{case}");
+    }
 }
 
 fn options(old_state: bool, keep_state: bool) -> Options {
@@ -272,6 +302,21 @@ fn a_rollback_is_refused_where_it_would_end_at_once() {
 }
 
 #[test]
+fn p2_a_number_is_never_given_out_twice() {
+    for (case, change) in [
+        (
+            "a container's label",
+            (|w| w.containers.push(container(Generation(7), ContainerState::Exited)))
+                as fn(&mut World),
+        ),
+        ("a fork", |w| w.forks.push(fork(Generation(7), &spec(b"new"), None))),
+        ("the record", |w| w.record.numbers = Generation(7)),
+    ] {
+        assert_eq!(with(steady(), change).next_generation(), Generation(8), "{case}");
+    }
+}
+
+#[test]
 fn p2_what_is_kept_of_forks() {
     let failed = |ran| Mark::Failed {
         reason: reason(Code::Exited, Class::Release),
@@ -298,6 +343,24 @@ fn p2_what_is_kept_of_forks() {
     };
     // 1 and 2 are previous and current, 6 is the newest that failed, 5 the one more that is kept.
     assert_eq!(gone(&w), [3, 4, 7, 8]);
+    let day = 24 * 60 * 60 * 1000;
+    for (case, found, now, is_synced, want) in [
+        ("30 days", 0, 30, true, &[3, 4, 7, 8][..]),
+        ("31 days: one of them is kept beside current and previous", 0, 31, true, &[3, 4, 5, 7, 8]),
+        ("31 days by a clock that nobody set", 0, 31, false, &[3, 4, 7, 8]),
+        ("found by a clock that nobody had set", -1, 31, true, &[3, 4, 7, 8]),
+        ("found by a clock that was a year ahead", 365, 31, true, &[3, 4, 7, 8]),
+    ] {
+        let mut w = w.clone();
+        let at = |days: i64| Timestamp(if days < 0 { 0 } else { PLAUSIBLE.0 + days * day });
+        for mark in w.forks.iter_mut().filter_map(|f| f.file.as_mut()?.mark.as_mut()) {
+            if let Mark::Failed { reason, .. } = mark {
+                reason.at = at(found);
+            }
+        }
+        (w.at, w.clock_synced) = (at(now), is_synced);
+        assert_eq!(gone(&w), want, "{case}");
+    }
     w.forks[6].folder = false;
     w.forks[7].folder = false;
     assert_eq!(

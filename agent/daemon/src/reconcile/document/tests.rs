@@ -61,6 +61,7 @@ fn well() -> World {
     World {
         now: NOW,
         at: AT,
+        clock_synced: true,
         boot: BootId("boot".to_owned()),
         barrier: None,
         keeps_policy: true,
