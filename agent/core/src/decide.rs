@@ -113,8 +113,7 @@ fn prepare(w: &World, i: &Intent) -> Decision {
     let old = current.filter(|old| !is_lost(w, old));
     let ends = target::no_longer_wanted(w, i);
     let go = if ends.is_none() { make_ready(w, i) } else { None };
-    // Stopped for another cause (a dead process, a new one that vanished since), it comes up first. Nor does it
-    // wait for the end to be written.
+    // Stopped for another cause (a dead process, a new one that vanished), it comes up first, and waits for no writing.
     let stopped =
         old.is_none_or(|old| ends.is_none() && go.is_none() && is_stopped_by_us(w, old.generation));
     let up = old.filter(|_| !stopped && unwanted(w).is_none()).and_then(|old| bring_up(w, old));
