@@ -146,7 +146,7 @@ fn p4_port_of_somebody_else_is_not_taken_for_one_that_the_engine_keeps() {
     // Longer than an engine that has just started is given.
     let held = "is published by the container web";
     wait_until(FOUND, "a second refusal", || board.agent().log().matches(held).count() >= 2);
-    assert_eq!(wallet.status()["reason"]["code"], "port_in_use");
+    wallet.wait_reason("port_in_use");
     assert!(!request(&board).exists());
     board.engine().remove_container("web");
     wallet.wait_version("1.0.0");

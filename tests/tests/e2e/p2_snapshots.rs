@@ -101,6 +101,7 @@ fn p2_a_release_that_fails_on_a_restored_state_goes_back_and_is_not_condemned() 
 #[test]
 fn p1_agent_killed_in_a_restore_ends_it_all_the_same() {
     let board = Board::start();
+    board.agent().settings(|toml| toml.set_in("disk", "keep", 9)); // the first stays
     let wallet = start::installed(&board);
     board.agent().ctl_well(&["snapshot", "wallet"]);
     let kept = wallet.fork_tree(1, "state");
@@ -138,8 +139,8 @@ fn p2_purge_asks_deletes_all_and_an_app_that_is_defined_stays_stopped() {
     assert!(!wallet.folder().exists());
     wallet.wait_kept(&Kept::of("wallet", &[], &[], &[]));
     assert_eq!(wallet.history().len(), 0);
-    let status = wallet.wait_state("stopped");
-    assert!(status["current"].is_null() && status["last"].is_null(), "{status:#}");
+    let status = wallet.wait("to be as new", |app| app["current"].is_null());
+    assert!(status["state"] == "stopped" && status["last"].is_null(), "{status:#}");
     board.agent().restart();
     assert_eq!(wallet.wait_state("stopped")["snapshots"], json!([]));
     board.agent().ctl_well(&["start", "wallet"]);

@@ -259,6 +259,9 @@ pub fn decided(agent: &Agent, app: &App, world: &World, decision: &Decision) {
         decision,
         Decision::Do(Step::Write(_) | Step::Mark(..) | Step::Prune(_) | Step::Purge)
     );
+    if world.record.purge.is_none() {
+        done(agent, &mut memory.purging); // told only now, when status has it
+    }
     // A world made before the answer says nothing of it; the next round was called for by the answer.
     if is_writing || world.candidate != memory.candidate {
         return;

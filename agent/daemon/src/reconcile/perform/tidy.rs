@@ -59,8 +59,8 @@ impl Act<'_> {
             let mut memory = self.app.memory.borrow_mut();
             memory.sizes.clear();
             memory.snapshots.clear();
-            requests::done(self.agent, &mut memory.purging);
             if is_orphan {
+                requests::done(self.agent, &mut memory.purging);
                 memory.record = Record::default();
                 memory.record_from = RecordFrom::Nowhere;
             }
