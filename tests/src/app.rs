@@ -16,6 +16,8 @@ const PORT: u16 = 8080;
 
 /// Steps that come when a new release was started.
 const AFTER_START: [&str; 3] = ["probation", "commit", "roll_back"];
+/// Between two looks into the agent's log.
+const LOG_PAUSE: Duration = Duration::from_millis(2);
 /// Between two looks in a probation, which lasts for seconds: an agent has other things to do than to answer.
 const LOOK_PAUSE: Duration = Duration::from_millis(2);
 
@@ -233,7 +235,11 @@ impl<'b> App<'b> {
     /// short. False: the step went by unseen.
     #[track_caller]
     pub fn is_caught_at(&self, step: &str) -> bool {
-        let last_before = self.status()["last"]["id"].clone();
+        let last = self.status()["last"].clone();
+        if step == "fork" {
+            return self.is_caught_forking(last["generation"].as_u64().unwrap_or(0));
+        }
+        let last_before = last["id"].clone();
         let begun = Instant::now();
         // Hit, passed by unseen, or neither yet; and whether a probation is on.
         let look = || {
@@ -255,6 +261,19 @@ impl<'b> App<'b> {
             assert!(passed < SOON, "{}: no update in {passed:?}", self.name);
         }
         wait_between(SOON, LOOK_PAUSE, &format!("{} to be at {step}", self.name), || look().0)
+    }
+
+    /// A fork takes some milliseconds, too few to be seen in the status document: the agent's log tells of it, with
+    /// [`crate::Agent::log_steps`]. `last` is the generation of the update before.
+    #[track_caller]
+    fn is_caught_forking(&self, last: u64) -> bool {
+        let begins = format!("{}: fork g", self.name);
+        wait_between(SOON, LOG_PAUSE, &format!("{} to fork", self.name), || {
+            let log = self.board.agent().log();
+            let numbers = log.lines().filter_map(|line| line.split_once(&begins)?.1.parse().ok());
+            numbers.max().is_some_and(|number: u64| number > last)
+        });
+        true
     }
 
     /// SIGKILL for the agent as soon as an update of this app is seen at `step`. Returns whether it

@@ -20,6 +20,7 @@ impl<'b> Killed<'b> {
     /// Installs with `keep = 0`: what is kept is then current and previous alone.
     fn begin(board: &'b Board, definition: Definition<'b>, first: &Image) -> Self {
         board.agent().settings(|toml| toml.set_in("disk", "keep", 0));
+        board.agent().log_steps();
         let wallet = start::installed_as(board, first, definition);
         Self { board, wallet, committed: vec!["1.0.0".to_owned()] }
     }

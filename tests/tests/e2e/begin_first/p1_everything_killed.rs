@@ -1,20 +1,11 @@
 //! P1–P4: the engine crashes, or the power goes, at each step of an update; afterwards all is well.
 
 use crate::start;
-use harness::{App, Board, SOON, wait_between, wait_until};
+use harness::{App, Board, SOON, wait_until};
 use serde_json::json;
-use std::time::Duration;
 
 /// Releases tried until a short step is hit.
 const TRIES_MAX: usize = 12;
-
-/// Time between two looks at the agent's log.
-const LOG_PAUSE: Duration = Duration::from_millis(2);
-
-/// How often the agent began to fork. It takes some milliseconds, too few to be seen in the status document.
-fn forks_begun(board: &Board) -> usize {
-    board.agent().log().matches("wallet: fork g").count()
-}
 
 /// Strikes at each of these steps of an update, and looks that all is well each time.
 fn strike_at(steps: &[&str], strike: impl Fn(&Board)) {
@@ -28,15 +19,8 @@ fn strike_at(steps: &[&str], strike: impl Fn(&Board)) {
         let is_hit = (0..TRIES_MAX).any(|_| {
             let version = format!("{}.0.0", versions.len() + 1);
             start::push(&board, &lingering(&version));
-            let forks = forks_begun(&board);
             wallet.update();
-            let is_hit = match *step {
-                "fork" => {
-                    wait_between(SOON, LOG_PAUSE, "a fork", || forks_begun(&board) > forks);
-                    true
-                }
-                _ => wallet.is_caught_at(step),
-            };
+            let is_hit = wallet.is_caught_at(step);
             if is_hit {
                 strike(&board);
             }
