@@ -17,20 +17,7 @@ pub fn catalogue() -> Vec<Fault> {
     ] {
         all.extend(vec![Fault::Killed(victim); times]);
     }
-    let calls = [
-        Call::List,
-        Call::Inspect,
-        Call::Images,
-        Call::Pull,
-        Call::Tag,
-        Call::Archive,
-        Call::Create,
-        Call::Start,
-        Call::Stop,
-        Call::Remove,
-        Call::Arm,
-    ];
-    for call in calls {
+    for call in Call::ALL {
         all.extend([Loss::Cut, Loss::Late, Loss::Dropped].map(|loss| Fault::Answer(call, loss)));
     }
     // Of other calls the agent awaits the answer for two minutes and more.

@@ -208,6 +208,21 @@ impl Fault {
 }
 
 impl Call {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::List,
+        Self::Inspect,
+        Self::Images,
+        Self::Pull,
+        Self::Tag,
+        Self::Archive,
+        Self::Create,
+        Self::Start,
+        Self::Stop,
+        Self::Remove,
+        Self::Arm,
+    ];
+
     /// Whether this is it, by method and target.
     pub fn is(self, method: &str, target: &str) -> bool {
         let path = target.split('?').next().unwrap_or_default();
@@ -311,20 +326,8 @@ mod tests {
             (Call::Remove, "DELETE", "/v1.41/containers/abc?force=false"),
             (Call::Arm, "POST", "/v1.41/containers/abc/update"),
         ] {
-            let all = [
-                Call::List,
-                Call::Inspect,
-                Call::Images,
-                Call::Pull,
-                Call::Tag,
-                Call::Archive,
-                Call::Create,
-                Call::Start,
-                Call::Stop,
-                Call::Remove,
-                Call::Arm,
-            ];
-            let found: Vec<Call> = all.into_iter().filter(|one| one.is(method, target)).collect();
+            let found: Vec<Call> =
+                Call::ALL.into_iter().filter(|one| one.is(method, target)).collect();
             assert_eq!(found, [call], "{method} {target}");
         }
     }

@@ -29,7 +29,7 @@ pub const QUICK_SECONDS_MAX: u64 = 60;
 #[derive(Clone)]
 pub struct Volumes {
     root: Arc<Path>,
-    system: Arc<System>,
+    pub(super) system: Arc<System>,
     stubborn: Stubborn,
     quick: Worker,
     long: Worker,

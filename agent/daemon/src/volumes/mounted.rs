@@ -53,6 +53,13 @@ impl Mounted {
     pub fn has(&self, folder: &Path) -> bool {
         self.0.contains(folder) || fs::canonicalize(folder).is_ok_and(|real| self.0.contains(&real))
     }
+
+    /// What is mounted below `folder`, at whatever depth: also a folder of the same disk (mount --bind), which no
+    /// number of a device tells.
+    pub fn below(&self, folder: &Path) -> Option<&Path> {
+        let real = real(folder);
+        self.0.iter().map(PathBuf::as_path).find(|point| *point != real && point.starts_with(&real))
+    }
 }
 
 /// The first mount point at `folder` or above it that fstab or a unit names and that is not mounted. What lies in

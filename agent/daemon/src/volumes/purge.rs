@@ -11,7 +11,8 @@ use titania_core::names::AppName;
 
 use super::error::VolumesError;
 use super::handle::Volumes;
-use super::paths::{Place, ensure_root};
+use super::mounted::Mounted;
+use super::paths::{Place, System, ensure_root};
 use super::tree::{self, Meta};
 use crate::store::durable;
 use crate::workers::Cancel;
@@ -24,10 +25,14 @@ fn nameless(place: &Place) -> PathBuf {
 /// Removes all of the app's volumes. Nothing there is no error.
 ///
 /// # Errors
-/// A disk is mounted inside; the disk's: what is left goes with the next call.
-pub(super) fn purge(place: &Place, cancel: &Cancel) -> Result<(), VolumesError> {
+/// Something is mounted inside; the disk's: what is left goes with the next call.
+pub(super) fn purge(place: &Place, system: &System, cancel: &Cancel) -> Result<(), VolumesError> {
     ensure_root(place)?;
     let (folder, nameless) = (place.folder(), nameless(place));
+    let mounted = Mounted::read(&system.mountinfo)?;
+    if let Some(point) = mounted.below(&folder).or_else(|| mounted.below(&nameless)) {
+        return Err(VolumesError::io("remove", point)(Errno::XDEV));
+    }
     tree::remove(&nameless, cancel)?;
     let Some(top) = Meta::at(&folder)? else {
         return Ok(());
@@ -59,10 +64,10 @@ impl Volumes {
     /// Removes all of the app's volumes, its data too.
     ///
     /// # Errors
-    /// A disk is mounted inside; the disk refuses: what is left goes with the next call.
+    /// Something is mounted inside; the disk refuses: what is left goes with the next call.
     pub async fn purge(&self, app: &AppName) -> Result<(), VolumesError> {
-        let place = self.place(app);
-        self.long(move |cancel| purge(&place, cancel)).await
+        let (place, system) = (self.place(app), self.system.clone());
+        self.long(move |cancel| purge(&place, &system, cancel)).await
     }
 }
 

@@ -7,7 +7,7 @@ use crate::volumes::forks;
 use crate::volumes::testing::{Board, data, source, spec};
 
 fn purged(board: &Board) -> Result<(), VolumesError> {
-    purge(&board.place, &Cancel::default())
+    purge(&board.place, &board.system(), &Cancel::default())
 }
 
 #[test]
@@ -61,4 +61,23 @@ fn p2_a_disk_that_is_mounted_inside_is_told_before_anything_goes() {
     let error = of_one_disk(&board.place.state(), disk + 1).unwrap_err();
     assert!(error.to_string().contains("state"), "{error}");
     assert!(file.exists());
+}
+
+#[test]
+fn p2_a_folder_of_the_same_disk_that_is_mounted_inside_is_spared_and_named() {
+    let board = Board::new();
+    let key = board.complete(1).join("key");
+    fs::write(&key, "k").unwrap();
+    let deep = board.place.data().join("chain/blocks");
+    let table = format!("36 25 8:1 /srv/chain {} rw - ext4 /dev/sda1 rw\n", deep.display());
+    fs::write(board.system().mountinfo, table).unwrap();
+    let error = purged(&board).unwrap_err();
+    assert!(error.to_string().contains("chain/blocks"), "{error}");
+    assert!(key.exists() && board.place.folder().exists(), "nothing went");
+    // One beside it, whose name begins alike, is none of its.
+    let beside = format!("{}-other/data", board.place.folder().display());
+    fs::write(board.system().mountinfo, format!("36 25 8:1 / {beside} rw - ext4 /dev/sda1 rw\n"))
+        .unwrap();
+    purged(&board).unwrap();
+    assert!(!board.place.folder().exists());
 }
