@@ -163,6 +163,9 @@ impl VolumesError {
             Self::Io { path, .. } if self.is_disk_full() => {
                 format!("make room on the disk of {}", path.display())
             }
+            Self::Io { path, error, .. } if error.kind() == io::ErrorKind::CrossesDevices => {
+                format!("something is mounted there: umount {}; it is tried again", path.display())
+            }
             Self::Io { path, .. } => format!(
                 "look at the disk of {} (dmesg, mount, df -i); it is tried again",
                 path.display()

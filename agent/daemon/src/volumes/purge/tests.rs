@@ -73,6 +73,7 @@ fn p2_a_folder_of_the_same_disk_that_is_mounted_inside_is_spared_and_named() {
     fs::write(board.system().mountinfo, table).unwrap();
     let error = purged(&board).unwrap_err();
     assert!(error.to_string().contains("chain/blocks"), "{error}");
+    assert!(error.hint().contains("umount"), "{}", error.hint());
     assert!(key.exists() && board.place.folder().exists(), "nothing went");
     // One beside it, whose name begins alike, is none of its.
     let beside = format!("{}-other/data", board.place.folder().display());
