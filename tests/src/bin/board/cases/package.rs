@@ -86,12 +86,20 @@ fn upgrade_at(stand: &mut Stand, step: &str, package: &Path) -> bool {
     let look = Look::at(stand.rig.guest());
     let new = number_of(&container(stand));
     assert!(new > generation && started_at(stand) != old);
-    let act = |action: &str, generation| Act { action: action.to_owned(), generation };
-    let wanted = [act("die", generation), act("start", new)];
-    let acts = &look.acts()[acts..];
-    assert_eq!(acts, wanted, "one stop and one start, whatever the package did at {step}");
+    assert_acts(&look.acts()[acts..], step, generation, new);
     stand.judge();
     hit
+}
+
+/// One stop and one start, whatever the package did. Only an agent that is ended after it asked for the stop and before
+/// it wrote that the new one begins leaves an app that is down without a word of why: the next one brings
+/// the old one up first, and stops it anew.
+fn assert_acts(acts: &[Act], step: &str, old: u64, new: u64) {
+    let act = |action: &str, generation| Act { action: action.to_owned(), generation };
+    let straight = [act("die", old), act("start", new)];
+    let detour = [act("die", old), act("start", old), act("die", old), act("start", new)];
+    let is_down_unexplained = matches!(step, "stop" | "fork");
+    assert!(acts == straight || is_down_unexplained && acts == detour, "at {step}: {acts:?}");
 }
 
 fn number_of(container: &str) -> u64 {
