@@ -14,6 +14,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// How long a registry sends nothing that was asked for a blob.
+const STALL: Duration = Duration::from_secs(30);
 /// What the agent waits for a stop at most, with the grace of this app, and a little more.
 const STOP_LIMIT: Duration = Duration::from_millis(11_500);
 /// The same for a question.
@@ -93,6 +95,7 @@ impl Wound {
             Fault::Answer(Call::Stop, Loss::TimedOut) => STOP_LIMIT,
             Fault::Answer(_, Loss::TimedOut) => READ_LIMIT,
             Fault::Answer(_, Loss::Cut | Loss::Dropped) => Duration::ZERO,
+            Fault::Registry(Trouble::Stalls) => STALL,
             fault if fault.is_lasting() => Duration::from_millis(plan.hold_ms),
             _ => Duration::ZERO,
         };
