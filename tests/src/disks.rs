@@ -3,7 +3,7 @@
 //! Promise: nothing on the machine fills up with them, and they go with the board.
 
 use crate::process::run;
-use nix::sys::statvfs::statvfs;
+use rustix::fs::statvfs;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -68,6 +68,6 @@ impl SmallDisk {
 
     /// Bytes that are free.
     pub fn free_bytes(&self) -> u64 {
-        statvfs(&self.place).map_or(0, |disk| disk.blocks_available() * disk.fragment_size())
+        statvfs(&self.place).map_or(0, |disk| disk.f_bavail * disk.f_frsize)
     }
 }
