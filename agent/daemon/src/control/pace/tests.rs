@@ -59,10 +59,10 @@ fn p10_who_comes_last_behind_all_that_may_wait_is_answered_within_a_second() {
 fn p10_first_come_is_first_served_and_who_gives_up_takes_no_turn() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let pace = Pace::new(1, 20);
+        let pace = Pace::new(1, 5);
         pace.turn().await;
         let begun = Instant::now();
-        for _ in 0..1000 {
+        for _ in 0..200 {
             let mut gone = pin!(pace.turn());
             let mut context = Context::from_waker(Waker::noop());
             assert_eq!(gone.as_mut().poll(&mut context), Poll::Pending);
@@ -77,7 +77,7 @@ fn p10_first_come_is_first_served_and_who_gives_up_takes_no_turn() {
         let names: Vec<&str> = order.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["a", "b", "c"]);
         let (passed, ms) = (order[2].1, Duration::from_millis);
-        assert!(passed > ms(100), "{passed:?}: the third turn is not given before its time");
-        assert!(passed < ms(10_000), "{passed:?}: a thousand who gave up were not waited for");
+        assert!(passed > ms(400), "{passed:?}: the third turn is not given before its time");
+        assert!(passed < ms(10_000), "{passed:?}: two hundred who gave up were not waited for");
     });
 }
