@@ -37,7 +37,7 @@ impl SmallDisk {
     }
 
     /// Where it is mounted.
-    pub(crate) fn place(&self) -> &Path {
+    pub fn place(&self) -> &Path {
         &self.place
     }
 
@@ -61,7 +61,26 @@ impl SmallDisk {
         while filler.write_all(&[1; BLOCK_BYTES]).is_ok() {}
     }
 
-    /// Frees what [`SmallDisk::fill`] took.
+    /// Fills it, or frees some of what fills it, until about so many bytes are free.
+    ///
+    /// # Panics
+    /// When it can't be written to.
+    pub fn leave(&self, bytes: u64) {
+        let path = self.place.join(FILLER);
+        let filler = OpenOptions::new().create(true).append(true).open(&path);
+        let filler = filler.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let size = filler.metadata().map_or(0, |meta| meta.len());
+        let wanted = (size + self.free_bytes()).saturating_sub(bytes);
+        let done = if wanted > size {
+            rustix::fs::fallocate(&filler, rustix::fs::FallocateFlags::empty(), 0, wanted)
+                .map_err(std::io::Error::from)
+        } else {
+            filler.set_len(wanted)
+        };
+        done.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+
+    /// Frees what [`SmallDisk::fill`] and [`SmallDisk::leave`] took.
     pub fn free(&self) {
         let _ = std::fs::remove_file(self.place.join(FILLER));
     }

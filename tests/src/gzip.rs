@@ -1,7 +1,29 @@
-//! Gzip without compressing (RFC 1952 around stored blocks of RFC 1951).
+//! Gzip without compressing (RFC 1952 around stored blocks of RFC 1951), and with.
 //!
-//! Enough to push the same content under other layer digests: what unpacks to the same bytes must be
-//! the same release.
+//! The first is enough to push the same content under other layer digests: what unpacks to the same bytes must be
+//! the same release. The second is for layers that become much larger when they are unpacked.
+
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
+/// Compresses with the machine's gzip, without name and time: the same bytes give the same bytes.
+pub fn compress(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = Command::new("gzip")
+        .args(["-n", "-6"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("gzip can be started");
+    let (stdin, stdout) = (gzip.stdin.take(), gzip.stdout.take());
+    let (mut stdin, mut stdout) = (stdin.expect("a pipe"), stdout.expect("a pipe"));
+    let mut out = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(bytes).expect("gzip takes all"));
+        stdout.read_to_end(&mut out).expect("gzip tells all");
+    });
+    assert!(gzip.wait().is_ok_and(|status| status.success()), "gzip failed");
+    out
+}
 
 /// Wraps `bytes` in stored blocks of at most `block` bytes: another size, another digest.
 pub fn store(bytes: &[u8], block: u16) -> Vec<u8> {

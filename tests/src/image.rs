@@ -12,8 +12,10 @@ use std::path::Path;
 pub enum Compression {
     /// As it is.
     Plain,
-    /// Gzip with blocks of this size.
+    /// Gzip with blocks of this size, stored: nothing becomes smaller.
     Gzip(u16),
+    /// Gzip as builders do it.
+    Small,
 }
 
 /// Whose media types describe the image.
@@ -45,6 +47,8 @@ struct Entry {
 #[derive(Debug, Clone)]
 pub struct Image {
     entries: Vec<Entry>,
+    /// What a layer below the others holds, in one file; empty: there is none.
+    base: Vec<u8>,
     passwd: String,
     group: String,
     config: Map<String, Value>,
@@ -58,6 +62,7 @@ impl Image {
     pub fn version(version: &str) -> Self {
         let mut image = Self {
             entries: Vec::new(),
+            base: Vec::new(),
             passwd: "root:x:0:0:root:/:/test-app\n".to_owned(),
             group: "root:x:0:\n".to_owned(),
             config: Map::new(),
@@ -92,6 +97,13 @@ impl Image {
     #[must_use]
     pub fn file(self, path: &str, bytes: &[u8]) -> Self {
         self.file_owned(path, 0o644, (0, 0), bytes)
+    }
+
+    /// A layer below the others, with these bytes in a file: images with the same ones share it.
+    #[must_use]
+    pub fn base(mut self, bytes: &[u8]) -> Self {
+        bytes.clone_into(&mut self.base);
+        self
     }
 
     /// A file with mode, uid and gid.
@@ -211,40 +223,35 @@ impl Image {
         self.dialect
     }
 
-    /// The layer, unpacked.
-    fn tar(&self) -> Vec<u8> {
-        let mut builder = tar::Builder::new(Vec::new());
-        let mut put = |path: &str, mode: u32, owner: (u64, u64), bytes: Option<&[u8]>| {
-            let mut header = tar::Header::new_gnu();
-            let content = bytes.unwrap_or_default();
-            header.set_entry_type(match bytes {
-                Some(_) => tar::EntryType::Regular,
-                None => tar::EntryType::Directory,
-            });
-            header.set_size(content.len() as u64);
-            header.set_mode(mode);
-            header.set_uid(owner.0);
-            header.set_gid(owner.1);
-            header.set_mtime(1_767_225_600);
-            builder
-                .append_data(&mut header, path, content)
-                .unwrap_or_else(|error| panic!("{path}: {error}"));
+    /// The layers, unpacked, the lowest first.
+    fn tars(&self) -> Vec<Vec<u8>> {
+        let file = |path: &str, bytes: &[u8]| Entry {
+            path: path.to_owned(),
+            mode: 0o644,
+            owner: (0, 0),
+            bytes: Some(bytes.to_vec()),
         };
-        put("etc", 0o755, (0, 0), None);
-        put("etc/passwd", 0o644, (0, 0), Some(self.passwd.as_bytes()));
-        put("etc/group", 0o644, (0, 0), Some(self.group.as_bytes()));
-        for entry in &self.entries {
-            put(&entry.path, entry.mode, entry.owner, entry.bytes.as_deref());
-        }
-        builder.into_inner().expect("a tar in memory")
+        let folder = Entry { path: "etc".to_owned(), mode: 0o755, owner: (0, 0), bytes: None };
+        let users =
+            [file("etc/passwd", self.passwd.as_bytes()), file("etc/group", self.group.as_bytes())];
+        let top = [folder].into_iter().chain(users).chain(self.entries.iter().cloned());
+        let base = (!self.base.is_empty()).then(|| tar(&[file("base", &self.base)]));
+        base.into_iter().chain([tar(&top.collect::<Vec<_>>())]).collect()
     }
 
-    /// The layer as it travels.
+    /// The layers as they travel, the lowest first.
+    pub fn layers(&self) -> Vec<Vec<u8>> {
+        let travel = |tar: Vec<u8>| match self.compression {
+            Compression::Plain => tar,
+            Compression::Gzip(block) => gzip::store(&tar, block),
+            Compression::Small => gzip::compress(&tar),
+        };
+        self.tars().into_iter().map(travel).collect()
+    }
+
+    /// The topmost layer as it travels.
     pub fn layer(&self) -> Vec<u8> {
-        match self.compression {
-            Compression::Plain => self.tar(),
-            Compression::Gzip(block) => gzip::store(&self.tar(), block),
-        }
+        self.layers().pop().unwrap_or_default()
     }
 
     /// The config, whose digest is the release.
@@ -252,8 +259,10 @@ impl Image {
         let mut config = self.platform_json();
         config["created"] = json!("2026-01-01T00:00:00Z");
         config["config"] = Value::Object(self.config.clone());
-        config["rootfs"] = json!({"type": "layers", "diff_ids": [digest(&self.tar())]});
-        config["history"] = json!([{"created": "2026-01-01T00:00:00Z", "created_by": "tests"}]);
+        let contents: Vec<String> = self.tars().iter().map(|tar| digest(tar)).collect();
+        let made = json!({"created": "2026-01-01T00:00:00Z", "created_by": "tests"});
+        config["history"] = json!(vec![made; contents.len()]);
+        config["rootfs"] = json!({"type": "layers", "diff_ids": contents});
         config.to_string().into_bytes()
     }
 
@@ -294,12 +303,35 @@ impl Image {
             ),
         };
         let part = |kind: &str, bytes: &[u8]| json!({"mediaType": kind, "size": bytes.len(), "digest": digest(bytes)});
+        let layers: Vec<Value> =
+            self.layers().iter().map(|layer| part(layer_kind, layer)).collect();
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": kind,
             "config": part(config_kind, &self.config_bytes()),
-            "layers": [part(layer_kind, &self.layer())],
+            "layers": layers,
         });
         (kind.to_owned(), manifest.to_string().into_bytes())
     }
+}
+
+fn tar(entries: &[Entry]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for entry in entries {
+        let mut header = tar::Header::new_gnu();
+        let content = entry.bytes.as_deref().unwrap_or_default();
+        header.set_entry_type(match entry.bytes {
+            Some(_) => tar::EntryType::Regular,
+            None => tar::EntryType::Directory,
+        });
+        header.set_size(content.len() as u64);
+        header.set_mode(entry.mode);
+        header.set_uid(entry.owner.0);
+        header.set_gid(entry.owner.1);
+        header.set_mtime(1_767_225_600);
+        builder
+            .append_data(&mut header, &entry.path, content)
+            .unwrap_or_else(|error| panic!("{}: {error}", entry.path));
+    }
+    builder.into_inner().expect("a tar in memory")
 }

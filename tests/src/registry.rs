@@ -228,7 +228,9 @@ impl Registry {
 
     /// Pushes an image; a tag that is there moves to it.
     pub fn push(&self, repository: &str, tag: &str, image: &Image) -> Pushed {
-        self.put_blob(repository, &image.layer());
+        for layer in image.layers() {
+            self.put_blob(repository, &layer);
+        }
         self.put_blob(repository, &image.config_bytes());
         let (kind, manifest) = image.manifest();
         Pushed {

@@ -28,6 +28,7 @@ pub mod rebuild;
 pub mod record;
 pub mod reference;
 pub mod release;
+pub mod room;
 pub mod spec;
 pub mod status;
 pub mod step;

@@ -51,7 +51,10 @@ pub fn prunable(w: &World) -> Prunable {
     let highest = w.forks.iter().filter(|f| f.file.is_some()).map(|f| f.generation).max();
     let lone = w.forks.iter().filter(|f| !f.folder && f.file.is_some());
     gone.extend(lone.map(|f| f.generation).filter(|g| Some(*g) != highest && !needed.contains(g)));
-    let images = w.images.iter().copied().filter(|g| !needed.contains(g)).collect();
+    // One that somebody else's container uses can't go: trying again and again would be all that is done.
+    let in_use = &w.evidence.in_use;
+    let images = w.images.iter().copied();
+    let images = images.filter(|g| !needed.contains(g) && !in_use.contains(g)).collect();
     let set_aside = w.forks.iter().any(|f| f.set_aside && !gone.contains(&f.generation));
     Prunable { forks: gone, set_aside, images }
 }

@@ -56,7 +56,7 @@ pub struct DiskDocument {
     pub path: String,
     /// Bytes that shall stay free.
     pub reserve_bytes: u64,
-    /// Is free below reserve?
+    /// Is free below reserve? Once it was, a tenth more must be free.
     pub low: bool,
 }
 

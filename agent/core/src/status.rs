@@ -122,7 +122,7 @@ pub struct Disk {
     pub free_bytes: u64,
     /// Bytes that shall stay free.
     pub reserve_bytes: u64,
-    /// Is free below reserve?
+    /// Is free below reserve? Once it was, a tenth more must be free.
     pub low: bool,
 }
 

@@ -166,6 +166,9 @@ pub struct Evidence {
     pub restart_at: Option<Moment>,
     /// A disk of its volumes is below the reserve now: what a release does then is not its own fault.
     pub disk_low: Option<Reason>,
+    /// Images that the engine would not remove, since a container that is none of the app's uses them; forgotten after a
+    /// while.
+    pub in_use: Vec<Generation>,
 }
 
 /// A write of `boots`.

@@ -2,6 +2,7 @@
 
 use bollard::query_parameters::{RemoveImageOptions, TagImageOptions};
 use serde::Deserialize;
+use titania_core::digest::Digest;
 use titania_core::names::{AppName, Generation};
 
 use super::call::{ACT, Call, LIST_BYTES_MAX, encode};
@@ -15,6 +16,12 @@ const HOST: &str = "titania-agent.local";
 
 /// Path for an app whose name is no path component of a repository (`a..b`): its bytes in hex follow.
 const ODD: &str = "odd/";
+
+/// How Docker lists the name of an image without one, up to 24.
+const NO_NAME: &str = "<none>";
+
+/// Most images whose layers are looked at: each costs a question, and a board has a dozen.
+const IMAGES_MAX: usize = 256;
 
 /// One tag of the agent's own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +96,8 @@ struct Listed {
     id: String,
     #[serde(default)]
     repo_tags: Option<Vec<String>>,
+    #[serde(default)]
+    repo_digests: Option<Vec<String>>,
 }
 
 /// The agent's own tag: `titania-agent.local/<app>:g<generation>`.
@@ -169,32 +178,58 @@ impl Engine {
                 }
             }
         }
-        self.wire().half_removed().insert(facts.id.clone());
-        self.remove_name(&tag).await?;
-        self.wire().half_removed().remove(&facts.id);
-        Ok(())
+        self.remove_name(&tag).await
     }
 
-    /// Ends the removals that an engine broke off. It takes the tag off first, so that no name is left for what
-    /// stays behind when it, or its containerd, crashes in the midst of one.
+    /// Ids of images that no name is left for. An engine that crashes while it removes one leaves such: it takes the
+    /// name off first.
+    pub async fn nameless(&self) -> Result<Vec<String>, EngineError> {
+        let filters = serde_json::json!({ "dangling": ["true"] });
+        let listed =
+            self.list_images(&format!("?filters={}", encode(&filters.to_string()))).await?;
+        let is_nameless = |image: &Listed| {
+            let names = [&image.repo_tags, &image.repo_digests];
+            names.into_iter().flatten().flatten().all(|name| name.starts_with(NO_NAME))
+        };
+        Ok(listed.into_iter().filter(is_nameless).map(|image| image.id).collect())
+    }
+
+    /// Removes an image that no name is left for. One that has a name (again), or that a container uses, stays.
     ///
     /// # Errors
-    /// As the engine says. It is tried again at the next call, also where a container uses the image.
-    pub async fn end_removals(&self) -> Result<(), EngineError> {
-        let begun: Vec<String> = self.wire().half_removed().iter().cloned().collect();
-        for id in begun {
-            // One that has a name (again) is needed, or goes with it.
-            let facts = self.image_by_name(&id).await?;
-            if facts.is_some_and(|facts| facts.tags.is_empty()) {
-                match self.remove_name(&id).await {
-                    Ok(()) => {}
-                    Err(EngineError::Conflict { .. }) => continue, // a person's container runs on it
-                    Err(other) => return Err(other),
-                }
-            }
-            self.wire().half_removed().remove(&id);
+    /// As the engine says.
+    pub async fn remove_nameless(&self, id: &str) -> Result<(), EngineError> {
+        let facts = self.image_by_name(id).await?;
+        if facts.is_none_or(|facts| !facts.tags.is_empty() || !facts.digests.is_empty()) {
+            return Ok(());
         }
-        Ok(())
+        match self.remove_name(id).await {
+            Err(EngineError::Conflict { .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Of each image on the board, whoever brought it, the digests of its layers, unpacked, the lowest first; of
+    /// [`IMAGES_MAX`] images at most.
+    pub async fn contents(&self) -> Result<Vec<Vec<Digest>>, EngineError> {
+        let mut held = Vec::new();
+        for image in self.list_images("").await?.into_iter().take(IMAGES_MAX) {
+            let Some(facts) = self.image_by_name(&image.id).await? else {
+                continue; // it went meanwhile
+            };
+            // A layer that has no digest of the usual kind is none that can be compared.
+            let layers = facts.layers.iter().map_while(|layer| layer.parse().ok());
+            held.push(layers.collect());
+        }
+        Ok(held)
+    }
+
+    async fn list_images(&self, query: &str) -> Result<Vec<Listed>, EngineError> {
+        let call = Call {
+            bytes_max: LIST_BYTES_MAX,
+            ..Call::get("list images", format!("/images/json{query}"))
+        };
+        parse("list images", &self.wire().well(call).await?)
     }
 
     async fn remove_name(&self, name: &str) -> Result<(), EngineError> {
@@ -211,14 +246,8 @@ impl Engine {
     pub async fn tags(&self) -> Result<Vec<Tagged>, EngineError> {
         let filters =
             serde_json::json!({ "reference": [format!("{HOST}/*"), format!("{HOST}/*/*")] });
-        let call = Call {
-            bytes_max: LIST_BYTES_MAX,
-            ..Call::get(
-                "list images",
-                format!("/images/json?filters={}", encode(&filters.to_string())),
-            )
-        };
-        let listed: Vec<Listed> = parse("list images", &self.wire().well(call).await?)?;
+        let listed =
+            self.list_images(&format!("?filters={}", encode(&filters.to_string()))).await?;
         let mut tags = Vec::new();
         for image in listed {
             for tag in image.repo_tags.unwrap_or_default() {

@@ -5,11 +5,10 @@
 //! and tells these two apart, which a pool with its stale connections can't.
 //! Distrusts: the length of every answer.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bollard::{BollardRequest, Docker};
@@ -51,8 +50,6 @@ pub(super) struct Wire {
     peer: AtomicI32,
     /// Held by the one that looks for the agent's network and makes it.
     networks: tokio::sync::Mutex<()>,
-    /// Ids of images whose removal was begun and is not known to have ended.
-    half_removed: Mutex<BTreeSet<String>>,
 }
 
 impl Wire {
@@ -63,7 +60,6 @@ impl Wire {
             minor: AtomicU32::new(0),
             peer: AtomicI32::new(0),
             networks: tokio::sync::Mutex::new(()),
-            half_removed: Mutex::default(),
         })
     }
 
@@ -75,11 +71,6 @@ impl Wire {
     /// Waits until nobody else of this agent makes networks.
     pub async fn alone_with_networks(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.networks.lock().await
-    }
-
-    /// Ids of images whose removal was begun and is not known to have ended.
-    pub fn half_removed(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.half_removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Pid of the engine as seen from here; null when it is not known or in another pid namespace.

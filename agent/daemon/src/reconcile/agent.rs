@@ -3,7 +3,7 @@
 //! Promise: one thread. Cells are borrowed for the length of an expression, never across an `await`.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use titania_config::Settings;
@@ -66,6 +66,10 @@ pub struct Agent {
     pub heard: Notify,
     /// The engine or the volume root is to be looked at now.
     pub recheck: Notify,
+    /// The disks are to be looked at now.
+    pub disks: Notify,
+    /// Images may have been left without a name.
+    pub leftovers: Notify,
     /// Settings and definitions as last read.
     pub files: RefCell<InForce>,
     /// One task an app.
@@ -106,8 +110,8 @@ pub struct Shared {
     pub config_errors: Vec<ConfigError>,
     /// Platform of the board, and how that was found.
     pub platform: Option<(Platform, String)>,
-    /// Are the disks low, by role?
-    pub low: BTreeMap<String, bool>,
+    /// Disks that were told to be low, by their numbers.
+    pub low: BTreeSet<u64>,
 }
 
 impl Agent {
@@ -165,7 +169,7 @@ impl Shared {
             confined: Vec::new(),
             config_errors: Vec::new(),
             platform: None,
-            low: BTreeMap::new(),
+            low: BTreeSet::new(),
         }
     }
 

@@ -123,6 +123,10 @@ pub struct Memory {
     pub down: Down,
     /// Download under way.
     pub progress: Option<Progress>,
+    /// The last image whose download met the reserve.
+    pub outgrown: Option<Outgrown>,
+    /// Images that the engine would not remove, and until when they are left alone.
+    pub in_use: BTreeMap<Generation, Moment>,
     /// Exits that nobody asked for, of one generation, the newest last.
     pub exits: VecDeque<(Generation, Moment)>,
     /// Restarts in a row that no policy of the engine makes.
@@ -146,6 +150,17 @@ pub struct Pause {
     pub until: Moment,
     /// How often in a row.
     pub count: u32,
+}
+
+/// An image that takes more room than was thought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outgrown {
+    /// Digest of its manifest.
+    pub manifest: Digest,
+    /// Bytes that its download had taken when it met the reserve.
+    pub bytes: u64,
+    /// Until when that counts: others may have had a part in it.
+    pub until: Moment,
 }
 
 /// A look at the world: what only rooms know.
@@ -255,6 +270,8 @@ impl Memory {
             progress: None,
             exits: VecDeque::new(),
             restarts: 0,
+            outgrown: None,
+            in_use: BTreeMap::new(),
             warnings: BTreeMap::new(),
             snapshots: Vec::new(),
             sizes: BTreeMap::new(),
@@ -311,14 +328,9 @@ impl Memory {
                 Code::RegistryUnreachable | Code::RegistryDenied | Code::RateLimited
             )
         };
-        let failed = self.evidence.failed.iter().filter(|failed| is_its(&failed.reason));
-        let over: Vec<_> = failed.map(|failed| (failed.generation, failed.step)).collect();
         let was_sought = self.evidence.sought.is_some_and(|(_, found)| !found);
-        if over.is_empty() && !was_sought {
+        if !self.forgive_those(is_its) && !was_sought {
             return false;
-        }
-        for (generation, step) in over {
-            self.forgive(generation, step);
         }
         self.evidence.sought = self.evidence.sought.filter(|(_, found)| *found);
         self.sought_until = self.sought_until.filter(|_| self.evidence.sought.is_some());
@@ -327,12 +339,32 @@ impl Memory {
 
     /// The engine is another one, or was started again: its list of ports is a new one.
     pub fn ports_are_listed_anew(&mut self) {
-        let is_its = |reason: &Reason| matches!(reason.code, Code::PortInUse | Code::PortLeaked);
+        self.forgive_those(|reason| matches!(reason.code, Code::PortInUse | Code::PortLeaked));
+    }
+
+    /// Whether a disk is waited for.
+    pub fn waits_for_disk(&self) -> bool {
+        let failed = self.evidence.failed.iter().map(|failed| &failed.reason);
+        failed.chain(self.pause.iter().map(|pause| &pause.reason)).any(is_of_disk)
+    }
+
+    /// A disk has more room than before: what found too little is tried again at once.
+    pub fn disk_has_more_room(&mut self) -> bool {
+        let was_paused = self.pause.as_ref().is_some_and(|pause| is_of_disk(&pause.reason));
+        if was_paused {
+            self.pause = None;
+        }
+        self.forgive_those(is_of_disk) || was_paused
+    }
+
+    /// Failures of that kind are over. Tells whether there were any.
+    fn forgive_those(&mut self, is_its: impl Fn(&Reason) -> bool) -> bool {
         let failed = self.evidence.failed.iter().filter(|failed| is_its(&failed.reason));
         let over: Vec<_> = failed.map(|failed| (failed.generation, failed.step)).collect();
-        for (generation, step) in over {
-            self.forgive(generation, step);
+        for (generation, step) in &over {
+            self.forgive(*generation, *step);
         }
+        !over.is_empty()
     }
 
     /// Forgets all failures: an operator's `retry`, or another target.
@@ -346,55 +378,9 @@ impl Memory {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn down_time_adds_up_over_an_update_and_is_null_when_none_was_seen() {
-        let mut down = Down::default();
-        assert_eq!(down.total(Moment(5)), None);
-        down.ended(Moment(6));
-        assert_eq!(down.total(Moment(7)), None);
-        down.began(Moment(10));
-        down.began(Moment(15));
-        assert_eq!(down.total(Moment(20)), Some(Millis(10)));
-        down.ended(Moment(30));
-        assert_eq!(down.total(Moment(90)), Some(Millis(20)));
-        down.began(Moment(100));
-        down.ended(Moment(107));
-        assert_eq!(down.total(Moment(200)), Some(Millis(27)));
-    }
-
-    #[test]
-    fn a_release_that_keeps_ending_is_restarted_ever_more_slowly_until_it_ran_a_while() {
-        let mut memory = Memory::new(Record::default(), RecordFrom::Nowhere);
-        let mut now = Moment(100_000);
-        for seconds in [1, 2, 4, 8] {
-            memory.must_restart(now);
-            let at = memory.evidence.restart_at.expect("a time");
-            assert_eq!(at.since(now), Millis::seconds(seconds));
-            now = at.after(Millis(500)); // it ran for half a second
-        }
-        now = memory.evidence.restart_at.expect("a time").after(Millis::seconds(11));
-        memory.must_restart(now);
-        assert_eq!(memory.evidence.restart_at, Some(now.after(Millis::seconds(1))));
-    }
-
-    #[test]
-    fn three_exits_within_ten_minutes_are_a_crash_loop() {
-        let (first, second) = (Generation(1), Generation(2));
-        let at = |minutes: u64| Moment(minutes * 60_000);
-        let mut memory = Memory::new(Record::default(), RecordFrom::Nowhere);
-        memory.exited(first, at(0));
-        memory.exited(first, at(1));
-        assert!(!memory.is_crash_loop(first, at(1)));
-        memory.exited(first, at(2));
-        assert!(memory.is_crash_loop(first, at(2)));
-        assert!(memory.is_crash_loop(first, at(10)));
-        assert!(!memory.is_crash_loop(first, at(11)));
-        assert!(!memory.is_crash_loop(second, at(2)), "the next one is not to blame");
-        memory.exited(second, at(3));
-        assert_eq!(memory.exits.len(), 1);
-    }
+fn is_of_disk(reason: &Reason) -> bool {
+    reason.code == Code::DiskLow
 }
+
+#[cfg(test)]
+mod tests;

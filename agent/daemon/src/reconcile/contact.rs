@@ -211,6 +211,7 @@ fn show_ready(agent: &Rc<Agent>) {
         before != EngineState::Ready
     };
     if is_back {
+        agent.leftovers.notify_one();
         agent.outlet.tell(None, Told::info(EventType::EngineBack, "the engine answers"));
     }
     agent.all_stale();

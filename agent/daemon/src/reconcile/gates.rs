@@ -20,6 +20,7 @@ mod ports;
 
 use super::agent::Agent;
 use super::app::App;
+use super::room::{self, Need, bytes};
 use crate::board::clock;
 use crate::board::confinement::Confinement;
 use crate::volumes::VolumesError;
@@ -237,8 +238,13 @@ async fn disk(agent: &Agent, app: &App, intent: &Intent) -> Option<Gate> {
         Ok(free) => free,
         Err(error) => return Some(of_volumes(&error)),
     };
-    let needed = size.saturating_add(settings.disk.reserve);
-    (free < needed).then(|| disk_low(&root, needed, free))
+    let need = Need { copy: size, ..Need::reserve(settings.disk.reserve) };
+    room::shortage(&root, &need, free).map(|reason| Gate {
+        reason,
+        waiting_for: WaitingFor::Disk,
+        look_again: Some(clock::moment().after(LOOK_AGAIN)),
+        opens: None,
+    })
 }
 
 /// The first disk of the app's volumes that is below the reserve while a release is on probation: what that does
@@ -248,15 +254,15 @@ pub async fn disk_of_volumes_low(agent: &Agent, world: &World) -> Option<Reason>
     if intent.boots() == 0 || intent.verdict.is_some() {
         return None;
     }
-    let reserve = agent.settings().disk.reserve;
+    let need = Need::reserve(agent.settings().disk.reserve);
     let sources = intent.spec.definition.shape.volumes.data.iter().filter(|data| !data.read_only);
     let sources = sources.filter_map(|data| data.source.as_ref()).map(PathBuf::from);
     let root = agent.volumes.root().to_owned();
     for path in std::iter::once(root).chain(sources) {
         if let Ok(free) = agent.volumes.free_bytes(path.clone()).await
-            && free < reserve
+            && let Some(low) = room::shortage(&path, &need, free)
         {
-            return Some(disk_low(&path, reserve, free).reason);
+            return Some(low);
         }
     }
     None
@@ -267,25 +273,6 @@ pub fn too_large(size: u64, limit: u64) -> Gate {
     let message = format!("its state has {}, a fork may have {}", bytes(size), bytes(limit));
     let hint = "move what need not go back into data, or raise disk.fork_limit in agent.toml";
     shut(Code::ForkTooLarge, Class::Environment, message, hint, WaitingFor::Disk)
-}
-
-/// The disk of `path` has too little room.
-pub fn disk_low(path: &Path, needed: u64, free: u64) -> Gate {
-    let message = format!("{} needs {} free, {} are", path.display(), bytes(needed), bytes(free));
-    let hint = format!("make room on the disk of {}", path.display());
-    shut(Code::DiskLow, Class::Environment, message, hint, WaitingFor::Disk)
-}
-
-/// Bytes as a person reads them.
-pub fn bytes(count: u64) -> String {
-    let mebibytes = count.div_ceil(1024 * 1024);
-    if count < 1024 * 1024 {
-        format!("{} KiB", count.div_ceil(1024))
-    } else if mebibytes < 10 * 1024 {
-        format!("{mebibytes} MiB")
-    } else {
-        format!("{} GiB", mebibytes / 1024)
-    }
 }
 
 async fn sources(agent: &Agent, app: &App, intent: &Intent) -> Option<Gate> {

@@ -4,7 +4,7 @@ use titania_core::names::Generation;
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::record::Record;
 
-use super::gates::bytes;
+use super::room::bytes;
 use crate::board::clock;
 use crate::engine::About;
 

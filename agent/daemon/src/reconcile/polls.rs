@@ -11,7 +11,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
 
-use titania_core::digest::Digest;
 use titania_core::names::AppName;
 use titania_core::reason::Reason;
 use titania_core::reference::Reference;
@@ -275,17 +274,17 @@ fn spread(poll: Millis, board: &str) -> Millis {
     Millis((poll.0.saturating_mul(permille) / 1000).max(POLL_MIN.0))
 }
 
-/// Digests of a release's layers as its config promises them: from the last answers, else asked for by its digest.
+/// What the registry says of a release: from the last answers, else asked for by its digest.
 ///
 /// # Errors
 /// The registry does not say.
-pub async fn layers(agent: &Rc<Agent>, release: &Release) -> Result<Vec<Digest>, RegistryError> {
+pub async fn resolved(agent: &Rc<Agent>, release: &Release) -> Result<Rc<Resolved>, RegistryError> {
     let known = agent.polls.all.borrow().values().find_map(|poll| {
         let resolved = poll.answer.as_ref()?.as_ref().ok()?;
-        resolved.release.is(release).then(|| resolved.facts.diff_ids.clone())
+        resolved.release.is(release).then(|| Rc::clone(resolved))
     });
-    if let Some(layers) = known {
-        return Ok(layers);
+    if let Some(resolved) = known {
+        return Ok(resolved);
     }
     let (repository, board) = (repository(release), agent.shared.borrow().platform.clone());
     let (Some(repository), Some((board, _)), Some(_)) = (repository, board, release.manifest)
@@ -299,7 +298,7 @@ pub async fn layers(agent: &Rc<Agent>, release: &Release) -> Result<Vec<Digest>,
     let registries = agent.registries.borrow().clone();
     let now = clock::moment();
     let resolved = registries.resolve(&reference, &Track::Pinned, &board, Round(number), now).await;
-    resolved.map(|resolved| resolved.facts.diff_ids.clone()).map_err(|failure| failure.error)
+    resolved.map_err(|failure| failure.error)
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use titania_core::fork::{Fork, Mark};
 use titania_core::names::Generation;
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::status::{
-    Agent as AgentStatus, AppState, AppStatus, Disk, EngineState, HealthState, Snapshot,
-    SnapshotKind, Status, WaitingFor,
+    Agent as AgentStatus, AppState, AppStatus, EngineState, HealthState, Snapshot, SnapshotKind,
+    Status, WaitingFor,
 };
 use titania_core::time::Timestamp;
 use titania_core::world::World;
@@ -267,7 +267,7 @@ pub async fn keep(agent: Rc<Agent>) {
     }
 }
 
-fn show(agent: &Agent, disks: &[Disk]) {
+fn show(agent: &Agent, disks: &[disks::Seen]) {
     let before = agent.outlet.status().borrow().clone();
     let status = whole(agent, disks, &before);
     let is_same = Status { at: before.at, ..status.clone() } == *before;
@@ -276,7 +276,7 @@ fn show(agent: &Agent, disks: &[Disk]) {
     }
 }
 
-fn whole(agent: &Agent, disks: &[Disk], before: &Status) -> Status {
+fn whole(agent: &Agent, disks: &[disks::Seen], before: &Status) -> Status {
     let shared = agent.shared.borrow();
     let at = clock::wall();
     let is_clock_synced = clock::is_synced();
@@ -294,7 +294,7 @@ fn whole(agent: &Agent, disks: &[Disk], before: &Status) -> Status {
         platform: (&platform.0, &platform.1),
         engine: shared.engine.clone(),
         mqtt: agent.outlet.mqtt_status(),
-        disks: disks.to_vec(),
+        disks: disks.iter().map(|seen| seen.disk.clone()).collect(),
         problems: &problems,
         is_clock_synced,
         at,

@@ -22,7 +22,7 @@ use super::outlet::{self, Outlet};
 use super::polls::Polls;
 use super::probes::Probes;
 use super::setup::{Ended, Setup};
-use super::{apps, confined, contact, kept, polls, publish, requests, wiring};
+use super::{apps, confined, contact, kept, leftovers, polls, publish, requests, wiring};
 use crate::board::files::{self, InForce};
 use crate::board::service::{self, Asked, Signals, Watchdog};
 use crate::board::userland::Userland;
@@ -96,6 +96,7 @@ pub async fn run(setup: Setup<'_>) -> io::Result<Ended> {
     if is_usable {
         tasks.spawn_local(polls::keep(Rc::clone(&agent)));
         tasks.spawn_local(contact::keep(Rc::clone(&agent), Userland::look()));
+        tasks.spawn_local(leftovers::keep(Rc::clone(&agent)));
     }
     service::ready("watching");
     let ended = tokio::select! {
@@ -166,6 +167,8 @@ fn open(
         download: Semaphore::new(1),
         heard: Notify::new(),
         recheck: Notify::new(),
+        disks: Notify::new(),
+        leftovers: Notify::new(),
         files: RefCell::new(in_force.clone()),
         tasks: RefCell::new(BTreeMap::new()),
     };

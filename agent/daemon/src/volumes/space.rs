@@ -19,6 +19,15 @@ impl Volumes {
         let real = |path: PathBuf| std::fs::canonicalize(&path).ok().map(|real| (path, real));
         self.quick("look at paths", move || Ok(paths.into_iter().filter_map(real).collect())).await
     }
+
+    /// The number of the disk of `path` (`st_dev`), or of the nearest folder above it that exists, and the bytes that are
+    /// free for the agent there.
+    ///
+    /// # Errors
+    /// The disk can't be asked.
+    pub async fn disk(&self, path: PathBuf) -> Result<(u64, u64), VolumesError> {
+        self.quick("look at a disk", move || Ok((number(&path)?, free_bytes(&path)?))).await
+    }
 }
 
 /// Bytes free for the agent on the disk of `path`, or of the nearest folder above it that exists.
@@ -37,12 +46,13 @@ pub fn free_bytes(path: &Path) -> Result<u64, VolumesError> {
 /// # Errors
 /// One can't be looked at.
 pub fn is_same_disk(a: &Path, b: &Path) -> Result<bool, VolumesError> {
-    let disk = |path| -> Result<u64, VolumesError> {
-        let there = nearest(path)?;
-        let seen = std::fs::metadata(there).map_err(VolumesError::std("look at", path))?;
-        Ok(seen.dev())
-    };
-    Ok(disk(a)? == disk(b)?)
+    Ok(number(a)? == number(b)?)
+}
+
+fn number(path: &Path) -> Result<u64, VolumesError> {
+    let there = nearest(path)?;
+    let seen = std::fs::metadata(there).map_err(VolumesError::std("look at", path))?;
+    Ok(seen.dev())
 }
 
 fn nearest(path: &Path) -> Result<&Path, VolumesError> {

@@ -109,7 +109,10 @@ fn an_image_whose_removal_a_crash_broke_off_is_removed_all_the_same() {
         assert!(stage.engine.tags().await.unwrap().is_empty(), "{error}");
         assert_eq!(stage.board.engine().images().len(), 1, "nothing names what is left: {error}");
         stage.board.engine().restart_containerd();
-        until("the rest to go", async || stage.engine.end_removals().await.ok()).await;
+        let left = until("what is left", async || stage.engine.nameless().await.ok()).await;
+        assert_eq!(left, [Image::version("1").release()]);
+        until("it to go", async || stage.engine.remove_nameless(&left[0]).await.ok()).await;
         assert!(stage.board.engine().images().is_empty());
+        assert!(stage.engine.nameless().await.unwrap().is_empty());
     });
 }

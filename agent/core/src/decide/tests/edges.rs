@@ -389,6 +389,26 @@ fn p2_room_is_made_for_a_reserve_that_found_none() {
     });
     check(&[
         ("what is not needed goes", failed.clone(), "Prune"),
-        ("nothing more can go", with(failed, |w| _ = w.forks.remove(0)), "wait Failed"),
+        ("nothing more can go", with(failed.clone(), |w| _ = w.forks.remove(0)), "wait Failed"),
+    ]);
+    let old_image = with(failed, |w| {
+        w.forks.remove(0);
+        w.images.push(Generation(0));
+    });
+    check(&[
+        ("an image of before previous goes", old_image.clone(), "Prune"),
+        (
+            "somebody's container uses it: reserve is tried again all the same",
+            with(old_image.clone(), |w| w.evidence.in_use.push(Generation(0))),
+            "wait Failed",
+        ),
+        (
+            "and goes on when it is time",
+            with(old_image, |w| {
+                w.evidence.in_use.push(Generation(0));
+                w.now = Moment(2000);
+            }),
+            "Reserve",
+        ),
     ]);
 }

@@ -49,16 +49,3 @@ fn a_hold_is_in_force_until_its_end() {
     assert_eq!(held_for(&hold(Some(at)), at), None);
     assert_eq!(held_for(&hold(Some(Timestamp(999))), at), None);
 }
-
-#[test]
-fn bytes_read_well() {
-    for (count, want) in [
-        (0, "0 KiB"),
-        (1, "1 KiB"),
-        (1024 * 1024, "1 MiB"),
-        (310 * 1024 * 1024, "310 MiB"),
-        (20 * 1024 * 1024 * 1024, "20 GiB"),
-    ] {
-        assert_eq!(bytes(count), want);
-    }
-}

@@ -1,11 +1,10 @@
 //! Fetch and seek: the image comes to the board by the digest of its manifest, under the agent's own tag.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use titania_core::names::Generation;
-use titania_core::reason::{Class, Code};
+use titania_core::reason::{Class, Code, Reason};
 use titania_core::reference::{Reference, Repository};
 use titania_core::release::Release;
 use titania_core::spec::Spec;
@@ -13,15 +12,23 @@ use titania_core::status::Progress;
 use titania_core::time::Millis;
 use titania_core::world::Candidate;
 
+use super::super::app::Outgrown;
 use super::super::fault::Fault;
-use super::super::{backoff, gates, polls, publish};
+use super::super::room::{self, Need};
+use super::super::{backoff, polls, publish};
 use super::Act;
 use crate::board::clock;
 use crate::engine::{EngineError, ImageFacts, Pull, Refusal};
 use crate::registry;
 
-/// Between two looks at the disk while a download runs.
-const DISK_LOOK: Duration = Duration::from_secs(2);
+/// Between two looks at the disk while a download runs: what unpacks zeros on a fast disk writes some hundred MB a second,
+/// and the usual reserve is 256 MiB.
+const DISK_LOOK: Duration = Duration::from_millis(200);
+
+/// An engine that has given back no room for so long has removed what it had of a download.
+const CLEARED_QUIET: Millis = Millis::seconds(2);
+/// Longest wait for that: large files on an SD card take some seconds to go.
+const CLEARED_MAX: Millis = Millis::seconds(20);
 
 impl Act<'_> {
     /// Brings the image of a release to the board.
@@ -41,6 +48,9 @@ impl Act<'_> {
                 true => None,
                 false => Some(self.agent.download.acquire().await.map_err(|_| Fault::LookAgain)?),
             };
+            // Again: it may have been long ago, or another app's download may have had the room meanwhile.
+            let copy = self.copy_to_come(generation).await?;
+            self.make_room(copy, &spec.release).await?;
             self.download(&pull).await
         };
         self.app.memory.borrow_mut().progress = None;
@@ -92,7 +102,8 @@ impl Act<'_> {
         Ok(Pull { repository, manifest, credentials })
     }
 
-    /// Downloads, with progress, and stops when the engine's disk falls below the reserve.
+    /// Downloads, with progress, and stops when the engine's disk falls below the reserve. What that took is
+    /// remembered: the next try waits until there is more room than this one found.
     async fn download(&self, pull: &Pull) -> Result<(), Fault> {
         let on_progress = |progress: crate::engine::Progress| {
             let mut memory = self.app.memory.borrow_mut();
@@ -103,32 +114,62 @@ impl Act<'_> {
             drop(memory);
             publish::progress(self.agent, self.app);
         };
-        tokio::select! {
-            pulled = self.agent.engine.pull(pull, on_progress) => pulled.map_err(|error| of_pull(&error)),
-            low = self.until_disk_is_low() => Err(low),
-        }
+        let (fault, free) = tokio::select! {
+            pulled = self.agent.engine.pull(pull, on_progress) => match pulled {
+                Ok(()) => {
+                    self.app.memory.borrow_mut().outgrown = None;
+                    return Ok(());
+                }
+                // There was no room at all: it went faster than the agent looks.
+                Err(error) if error.refusal() == Some(Refusal::DiskFull) => (of_pull(&error), 0),
+                Err(error) => return Err(of_pull(&error)),
+            },
+            (low, free) = self.until_disk_is_low() => (Fault::of(low), free),
+        };
+        let bytes = self.given_back(free).await;
+        let until = clock::moment().after(backoff::LONG_MAX);
+        let outgrown = Outgrown { manifest: pull.manifest, bytes, until };
+        self.app.memory.borrow_mut().outgrown = Some(outgrown);
+        self.agent.disks.notify_one();
+        Err(fault)
     }
 
-    async fn until_disk_is_low(&self) -> Fault {
+    /// Bytes that the engine gives back of a download that was broken off with `free` bytes left: it takes a while to
+    /// remove what had come.
+    async fn given_back(&self, free: u64) -> u64 {
+        let Some(root) = self.engine_root() else {
+            return 0;
+        };
+        let begun = clock::moment();
+        let (mut most, mut grown_at) = (free, begun);
+        while clock::moment().since(grown_at) < CLEARED_QUIET
+            && clock::moment().since(begun) < CLEARED_MAX
+        {
+            tokio::time::sleep(DISK_LOOK).await;
+            let Ok(now) = self.agent.volumes.free_bytes(root.clone()).await else {
+                break;
+            };
+            if now > most {
+                (most, grown_at) = (now, clock::moment());
+            }
+        }
+        most.saturating_sub(free)
+    }
+
+    /// Ends when the engine's disk is below the reserve, with what is free there.
+    async fn until_disk_is_low(&self) -> (Reason, u64) {
         let Some(root) = self.engine_root() else {
             return std::future::pending().await;
         };
         loop {
             tokio::time::sleep(DISK_LOOK).await;
-            let reserve = self.agent.settings().disk.reserve;
+            let need = Need::reserve(self.agent.settings().disk.reserve);
             if let Ok(free) = self.agent.volumes.free_bytes(root.clone()).await
-                && free < reserve
+                && let Some(low) = room::shortage(&root, &need, free)
             {
-                return Fault::of(gates::disk_low(&root, reserve, free).reason);
+                return (low, free);
             }
         }
-    }
-
-    /// The disk on which images lie, where the agent sees it.
-    pub(super) fn engine_root(&self) -> Option<PathBuf> {
-        let shared = self.agent.shared.borrow();
-        let root = shared.about.as_ref().map(|about| PathBuf::from(&about.root_dir))?;
-        root.is_absolute().then_some(root)
     }
 
     /// Layers as unpacked are the one identity that all stores share.
@@ -140,8 +181,8 @@ impl Act<'_> {
         if release.config.is_some_and(|config| config.to_string() == image.id) {
             return Ok(()); // the engine names it by the config digest, which covers the layers
         }
-        let wanted = polls::layers(self.agent, release).await?;
-        let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+        let resolved = polls::resolved(self.agent, release).await?;
+        let wanted: Vec<String> = resolved.facts.diff_ids.iter().map(ToString::to_string).collect();
         if image.layers == wanted {
             return Ok(());
         }

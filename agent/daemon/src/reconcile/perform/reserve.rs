@@ -1,37 +1,62 @@
 //! Reserve: room is found for all that an update needs, and its empty fork is made, marker first.
 
+use std::path::PathBuf;
+
 use titania_core::fork::ForkFile;
 use titania_core::names::Generation;
 use titania_core::prune;
 use titania_core::release::Release;
+use titania_core::room::{self as estimate, Growth, ImageRoom};
 use titania_core::step::Prunable;
 
 use super::super::fault::Fault;
-use super::super::gates;
+use super::super::{gates, leftovers, polls, room};
 use super::Act;
+use crate::board::clock;
 
-/// Unpacked layers, as a multiple of their compressed size: gzip on programs and libraries, and some to spare.
-const UNPACKED: u64 = 3;
+/// Whether what an image shares with those on the board is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    /// Not: an estimate that is too high costs nothing where there is room for it.
+    Ignored,
+    /// Layer by layer, which asks the engine for every image that it has.
+    Counted,
+}
 
 impl Act<'_> {
     /// Makes a generation's empty folder and file, and the room that later writes need.
     pub(super) async fn reserve(&self, file: &ForkFile) -> Result<(), Fault> {
-        let fork = self.fork_size(file.parent).await?;
+        let copy = self.fork_size(file.parent).await?;
         let limit = self.agent.settings().disk.fork_limit;
-        if fork > limit {
-            return Err(Fault::of(gates::too_large(fork, limit).reason));
+        if copy > limit {
+            return Err(Fault::of(gates::too_large(copy, limit).reason));
         }
-        // What may go goes before anything waits for a person, what is missed least first.
-        for what in self.may_go() {
-            if self.has_room(fork, file).await.is_ok() {
-                break;
-            }
-            self.prune(&what).await?;
-        }
-        self.has_room(fork, file).await?;
+        self.make_room(copy, &file.spec.release).await?;
         self.agent.volumes.reserve(&self.app.name, file.clone()).await?;
         self.agent.store.ensure_room(&self.app.name).await?;
         Ok(())
+    }
+
+    /// Sees to it that there is room for an image, a copy of the state and the reserve. What may go goes before
+    /// anything waits for a person, what is missed least first; nothing goes while there is room.
+    pub(super) async fn make_room(&self, copy: u64, release: &Release) -> Result<(), Fault> {
+        if self.has_room(copy, release, Sharing::Ignored).await.is_ok()
+            || self.has_room(copy, release, Sharing::Counted).await.is_ok()
+        {
+            return Ok(());
+        }
+        leftovers::sweep(self.agent).await?;
+        for what in self.may_go() {
+            if self.has_room(copy, release, Sharing::Counted).await.is_ok() {
+                return Ok(());
+            }
+            self.prune(&what).await?;
+        }
+        let enough = self.has_room(copy, release, Sharing::Counted).await;
+        if enough.is_err() {
+            self.agent.disks.notify_one(); // so that the board says so, too
+        }
+        enough
     }
 
     /// What is set aside; forks and images beyond what is kept; what the newest failed release wrote.
@@ -56,38 +81,82 @@ impl Act<'_> {
         })
     }
 
-    /// Free space for download, unpacked image, fork and reserve, disk by disk.
-    async fn has_room(&self, fork: u64, file: &ForkFile) -> Result<(), Fault> {
+    /// Bytes of the copy that the update of this generation will still make.
+    pub(super) async fn copy_to_come(&self, generation: Generation) -> Result<u64, Fault> {
+        let intent = self.world.record.intent.as_ref().filter(|i| i.generation == generation);
+        let is_made = self.world.fork(generation).is_some_and(|fork| fork.is_complete());
+        match intent.filter(|intent| !intent.old_state && !is_made) {
+            Some(intent) => self.fork_size(intent.parent).await,
+            None => Ok(0),
+        }
+    }
+
+    /// Free space for download, unpacked image, copy and reserve, disk by disk.
+    async fn has_room(&self, copy: u64, release: &Release, sharing: Sharing) -> Result<(), Fault> {
         let reserve = self.agent.settings().disk.reserve;
-        let image = self.image_bytes(&file.spec.release);
+        let image = self.image_room(release, sharing).await?;
         let volumes = self.agent.volumes.root().to_owned();
         let engine = self.engine_root();
         let is_same = match &engine {
             Some(engine) => self.agent.volumes.same_disk(volumes.clone(), engine.clone()).await?,
             None => false,
         };
-        let on_volumes = if is_same { fork.saturating_add(image) } else { fork };
-        let mut needs = vec![(volumes, on_volumes)];
-        if let Some(engine) = engine.filter(|_| !is_same) {
-            needs.push((engine, image));
-        }
-        for (path, bytes) in needs {
-            let needed = bytes.saturating_add(reserve);
+        let engine = engine.as_deref().map(|engine| (engine, is_same));
+        for (path, need) in room::of_update(&volumes, engine, copy, image, reserve) {
             let free = self.agent.volumes.free_bytes(path.clone()).await?;
-            if free < needed {
-                return Err(Fault::of(gates::disk_low(&path, needed, free).reason));
+            if let Some(low) = room::shortage(&path, &need, free) {
+                return Err(Fault::of(low));
             }
         }
         Ok(())
     }
 
     /// Bytes that fetching a release will take; nothing when its image is here.
-    fn image_bytes(&self, release: &Release) -> u64 {
+    async fn image_room(&self, release: &Release, sharing: Sharing) -> Result<ImageRoom, Fault> {
         let is_here =
             |g: &Generation| self.world.spec(*g).is_some_and(|spec| spec.release.is(release));
         if self.world.images.iter().any(is_here) {
-            return 0;
+            return Ok(ImageRoom::default());
         }
-        release.download_bytes.unwrap_or(0).saturating_mul(1 + UNPACKED)
+        let growth = self.growth().await?;
+        let mut told = ImageRoom::of_sum(release.download_bytes.unwrap_or(0), growth);
+        if sharing == Sharing::Counted {
+            // A registry that does not answer leaves the sum that it told before.
+            if let Ok(resolved) = polls::resolved(self.agent, release).await {
+                let layers = estimate::layers(&resolved.layers, &resolved.facts.diff_ids);
+                let held = self.agent.engine.contents().await?;
+                told = ImageRoom::of(&layers, &held, growth);
+            }
+        }
+        let outgrown = self.app.memory.borrow().outgrown.filter(|outgrown| {
+            release.manifest == Some(outgrown.manifest) && outgrown.until > clock::moment()
+        });
+        Ok(outgrown.map_or(told, |outgrown| told.at_least(outgrown.bytes)))
+    }
+
+    /// How much larger this app's layers become, by its current release, where the engine tells sizes unpacked: one
+    /// that names images by their config digests does (the other kind of store tells them compressed).
+    async fn growth(&self) -> Result<Growth, Fault> {
+        let measured = async {
+            let current = self.world.record.current.as_ref()?;
+            let release = &current.spec.release;
+            let download = release.download_bytes?;
+            let image = self.agent.engine.image(&self.app.name, current.generation).await;
+            match image {
+                Ok(image) => image
+                    .filter(|image| release.config.is_some_and(|c| c.to_string() == image.id))
+                    .and_then(|image| Growth::measured(image.size_bytes, download))
+                    .map(Ok),
+                Err(error) => Some(Err(error)),
+            }
+        };
+        Ok(measured.await.transpose()?.unwrap_or_default())
+    }
+
+    /// The disk on which images lie, where the agent sees it.
+    pub(super) fn engine_root(&self) -> Option<PathBuf> {
+        let shared = self.agent.shared.borrow();
+        let root = shared.about.as_ref().map(|about| PathBuf::from(&about.root_dir))?;
+        root.is_absolute().then_some(root)
     }
 }

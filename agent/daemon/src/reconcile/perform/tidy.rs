@@ -3,22 +3,34 @@
 use std::rc::Rc;
 
 use titania_core::event::EventType;
+use titania_core::names::Generation;
 use titania_core::record::Record;
 use titania_core::step::{Change, Prunable};
+use titania_core::time::Millis;
 use titania_core::world::RecordFrom;
 
 use super::super::fault::Fault;
 use super::super::news::Told;
-use super::super::{apps, requests};
+use super::super::{apps, leftovers, requests};
 use super::{Act, write};
+use crate::board::clock;
 use crate::engine::EngineError;
+
+/// How long an image is left alone that somebody else's container uses: no engine tells when that ends.
+const IN_USE_LEFT: Millis = Millis::seconds(15 * 60);
 
 impl Act<'_> {
     /// Removes what `decide` named, and nothing else.
     pub(super) async fn prune(&self, what: &Prunable) -> Result<(), Fault> {
-        self.agent.engine.end_removals().await?;
         for generation in &what.images {
-            self.agent.engine.untag(&self.app.name, *generation).await?;
+            match self.agent.engine.untag(&self.app.name, *generation).await {
+                Ok(()) => {}
+                Err(error @ EngineError::Conflict { .. }) => self.leave(*generation, &error),
+                Err(error) => {
+                    self.agent.leftovers.notify_one(); // it may have got half way
+                    return Err(error.into());
+                }
+            }
         }
         if !what.forks.is_empty() {
             self.agent.volumes.prune(&self.app.name, what.forks.clone()).await?;
@@ -29,6 +41,15 @@ impl Act<'_> {
             self.agent.volumes.prune_set_aside(&self.app.name).await?;
         }
         Ok(())
+    }
+
+    /// An image that somebody else's container uses stays for now, with its tag.
+    fn leave(&self, generation: Generation, error: &EngineError) {
+        log::warn!("{}: an image stays, for somebody else uses it: {error}", self.app.name);
+        let until = clock::moment().after(IN_USE_LEFT);
+        let mut memory = self.app.memory.borrow_mut();
+        memory.in_use.insert(generation, until);
+        memory.evidence.in_use.push(generation);
     }
 
     /// Deletes volumes, images and history; last the record, or what it says of the app. A crash in between leaves
@@ -44,6 +65,8 @@ impl Act<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
+        // While history and record still tell which were the app's.
+        leftovers::sweep_of(self.agent, self.app).await?;
         self.agent.volumes.purge(name).await?;
         self.agent.store.forget_history(name).await?;
         let is_orphan = self.world.wanted.is_none();
