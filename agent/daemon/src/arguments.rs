@@ -1,4 +1,4 @@
-//! The command line of `agentd`: four flags, read by hand. A library for that would be a fortieth of the program.
+//! The command line of `agentd`: five flags, read by hand. A library for that would be a fortieth of the program.
 //!
 //! Promise: a mistake is told with what was meant to stand there.
 
@@ -19,6 +19,8 @@ pub enum Asked {
     Check(PathBuf),
     /// Print the unit's drop-in for that file and the definitions.
     PrintUnit(PathBuf),
+    /// Take away the neighbour entry of the address that comes on standard input.
+    ForgetNeighbour,
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -46,6 +48,7 @@ pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Asked, String> 
             }
             "--check-config" if value.is_none() => is_check = true,
             "--print-unit" if value.is_none() => is_unit = true,
+            "--forget-neighbour" if value.is_none() => return Ok(Asked::ForgetNeighbour),
             "-h" | "--help" if value.is_none() => return Ok(Asked::Help),
             "-V" | "--version" if value.is_none() => return Ok(Asked::Version),
             _ => return Err(format!("unexpected argument '{shown}'")),
@@ -82,6 +85,7 @@ mod tests {
                 "--print-unit --check-config",
                 Err("--check-config and --print-unit exclude each other".to_owned()),
             ),
+            ("--forget-neighbour", well(Asked::ForgetNeighbour)),
             ("-V", well(Asked::Version)),
             ("--config", Err("--config wants a file behind it".to_owned())),
             ("--config=", Err("--config wants a file behind it".to_owned())),

@@ -9,7 +9,7 @@ use arguments::Asked;
 use titania_agentd::board::files;
 use titania_agentd::board::service::{self, Signals, Watchdog};
 use titania_agentd::board::unit::{self, Needs};
-use titania_agentd::board::{clock, logging};
+use titania_agentd::board::{clock, logging, neighbour};
 use titania_agentd::reconcile::{self, Ended, Setup};
 use tokio::runtime::{Builder, LocalOptions};
 
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
             print!("{}", unit::drop_in(&Needs::of(&files::load(&config, clock::wall()))));
             return ExitCode::SUCCESS;
         }
+        Ok(Asked::ForgetNeighbour) => return forget_neighbour(),
         Ok(Asked::Help) => {
             print!("{}", arguments::HELP);
             return ExitCode::SUCCESS;
@@ -65,6 +66,17 @@ fn check(config: &Path) -> ExitCode {
     } else {
         eprintln!("{}; {} without", some(faults.len(), "fault"), some(good, "definition"));
         ExitCode::from(USAGE)
+    }
+}
+
+/// The socket's one connection is standard input, and the answer goes there, too (systemd.exec(5), `StandardInput=`).
+fn forget_neighbour() -> ExitCode {
+    match neighbour::serve(std::io::stdin(), std::io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("no neighbour is forgotten: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

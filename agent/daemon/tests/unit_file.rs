@@ -206,6 +206,36 @@ fn the_unit_that_restarts_the_engine_is_read_without_a_complaint_and_has_one_rig
     assert!(figure <= EXPOSURE_MAX, "{figure}");
 }
 
+#[test]
+fn the_unit_that_forgets_neighbours_is_read_without_a_complaint_and_has_one_right() {
+    let folder = Folder::new();
+    let names = ["titania-agent-neighbour@.service", "titania-agent-neighbour.socket"];
+    let [service, socket] = names.map(|name| {
+        let unit = std::fs::read_to_string(format!("{PACKAGING}/{name}")).unwrap();
+        folder.write(name, &unit.replace("/usr/sbin/agentd --forget-neighbour", "/bin/true"))
+    });
+    let text = std::fs::read_to_string(&service).unwrap();
+    assert!(text.lines().any(|line| line == "CapabilityBoundingSet=CAP_NET_ADMIN"), "{text}");
+    let listens =
+        format!("ListenStream=/run/titania-agent/{}", titania_agentd::board::neighbour::SOCKET);
+    let text = std::fs::read_to_string(&socket).unwrap();
+    assert!(text.lines().any(|line| line == listens), "{text}");
+    for unit in [&service, &socket] {
+        let unit = unit.to_str().unwrap();
+        let arguments = ["verify", "--man=no", "--recursive-errors=no", unit];
+        let Some(done) = analyze(&arguments, &folder) else {
+            return;
+        };
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        let ours: Vec<&str> = said.lines().filter(|line| line.contains("titania-agent")).collect();
+        assert!(ours.is_empty(), "{said}");
+    }
+    let Some(figure) = exposure(&folder, &service) else {
+        return;
+    };
+    assert!(figure <= EXPOSURE_MAX, "{figure}");
+}
+
 /// Runs the program of that unit: exit, what it said, and what the service manager was asked for.
 fn restart_engine(folder: &Folder, is_active: bool) -> (Option<i32>, String, String) {
     let program = format!("{PACKAGING}/titania-agent-engine-restart");

@@ -66,6 +66,8 @@ pub fn agentd(command: Command) -> String {
         Piece::Bold("--check-config".to_owned()),
         Piece::Plain(" | ".to_owned()),
         Piece::Bold("--print-unit".to_owned()),
+        Piece::Plain(" | ".to_owned()),
+        Piece::Bold("--forget-neighbour".to_owned()),
         Piece::Plain("]".to_owned()),
     ]);
     page.section("description");

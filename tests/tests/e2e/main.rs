@@ -28,6 +28,7 @@ mod p1_two_apps;
 mod p2_snapshots;
 mod p2_state;
 mod p2_volume_root;
+mod p3_neighbour;
 mod p3_update;
 mod p4_bad_release;
 mod p4_environment;

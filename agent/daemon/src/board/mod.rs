@@ -10,6 +10,7 @@ pub mod confinement;
 pub mod files;
 pub mod identity;
 pub mod logging;
+pub mod neighbour;
 pub mod sensors;
 pub mod service;
 pub mod unit;

@@ -167,6 +167,15 @@ impl Engine {
         Ok(health.and_then(|health| health_check(&health.status)))
     }
 
+    /// Addresses of a container on its networks; none unless it runs on one of its own.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuch`] when it is gone.
+    pub async fn addresses(&self, id: &str) -> Result<Vec<IpAddr>, EngineError> {
+        let seen = Seen::of(self.inspect(id).await?, self.wire().peer());
+        Ok(seen.addresses.into_iter().map(|(_, address)| address).collect())
+    }
+
     async fn list(&self, labels: &[&str]) -> Result<Vec<Listed>, EngineError> {
         let filters = serde_json::json!({ "label": labels }).to_string();
         let path = format!("/containers/json?all=1&filters={}", encode(&filters));

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use titania_config::Settings;
@@ -152,6 +153,14 @@ impl Agent {
     /// Settings in force.
     pub fn settings(&self) -> Rc<Settings> {
         Rc::clone(&self.settings.borrow())
+    }
+
+    /// The folder that the service manager made for this run (systemd.exec(5), `RuntimeDirectory=`), else the socket's.
+    pub fn runtime_folder(&self) -> Option<PathBuf> {
+        let made = std::env::var_os("RUNTIME_DIRECTORY");
+        let first = made.as_ref().and_then(|list| std::env::split_paths(list).next());
+        let of_socket = || PathBuf::from(&self.settings().paths.socket).parent().map(PathBuf::from);
+        first.filter(|path| path.is_absolute()).or_else(of_socket)
     }
 }
 

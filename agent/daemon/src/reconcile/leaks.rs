@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
 
 use titania_core::event::{EventType, Level};
 use titania_core::leak::{Judgement, LOOKS_APART, Refused, Remedy, remedy};
@@ -156,25 +155,17 @@ fn leaked(act: &Act<'_>, port: u16, now: Moment) -> Fault {
 fn asked(agent: &Agent) -> Option<Moment> {
     let asked = agent.leaks.borrow().asked;
     asked.or_else(|| {
-        let note = std::fs::read_to_string(folder(agent)?.join(NOTE)).ok()?;
+        let note = std::fs::read_to_string(agent.runtime_folder()?.join(NOTE)).ok()?;
         (note.trim() == agent.me.boot.0).then_some(Moment(0))
     })
 }
 
 /// Puts the request where the one who may restart the engine looks for it. What stands in it is for a person.
 fn ask(agent: &Agent, why: &str) -> io::Result<()> {
-    let folder = folder(agent).ok_or(io::ErrorKind::NotFound)?;
+    let folder = agent.runtime_folder().ok_or(io::ErrorKind::NotFound)?;
     // Before the request: better none than one at each start of the agent.
     std::fs::write(folder.join(NOTE), format!("{}\n", agent.me.boot.0))?;
     std::fs::write(folder.join(REQUEST), format!("{why}\n"))?;
     agent.leaks.borrow_mut().asked = Some(clock::moment());
     Ok(())
-}
-
-/// The folder that the service manager made for this run (systemd.exec(5), `RuntimeDirectory=`), else the socket's.
-fn folder(agent: &Agent) -> Option<PathBuf> {
-    let made = std::env::var_os("RUNTIME_DIRECTORY");
-    let first = made.as_ref().and_then(|list| std::env::split_paths(list).next());
-    let of_socket = || PathBuf::from(&agent.settings().paths.socket).parent().map(PathBuf::from);
-    first.filter(|path| path.is_absolute()).or_else(of_socket)
 }

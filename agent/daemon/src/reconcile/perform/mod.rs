@@ -10,6 +10,7 @@ mod fork;
 mod image;
 mod inspect;
 mod make;
+mod neighbour;
 mod reserve;
 mod run;
 mod tidy;

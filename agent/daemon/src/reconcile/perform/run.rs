@@ -146,11 +146,13 @@ impl Act<'_> {
         }
         let is_new = self.world.record.intent.as_ref().is_some_and(|i| i.generation == generation);
         self.note_sent(generation, true);
+        let forgetting = self.prepare_forgetting().await;
         let before = self.agent.exits.borrow_mut().asked(&container.id);
         match self.agent.engine.start(&container.id).await {
             Ok(Started::Now | Started::Already) => {
                 self.app.memory.borrow_mut().down.ended(clock::moment());
                 self.has_its_ports(generation);
+                self.forget_neighbours(forgetting, &container.id).await;
                 if !is_new {
                     self.tell_started(generation);
                 }
