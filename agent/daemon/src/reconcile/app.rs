@@ -25,6 +25,8 @@ use super::perform::Early;
 use super::requests::Taken;
 use crate::engine::Seen;
 
+mod over;
+
 /// So many restarts by the engine within [`CRASH_LOOP_SPAN`] are a crash loop (DESIGN §3.5).
 pub const CRASH_LOOP_EXITS: usize = 3;
 /// See [`CRASH_LOOP_EXITS`].
@@ -79,6 +81,8 @@ pub struct Memory {
     pub young_until: Option<Moment>,
     /// What this run did and saw.
     pub evidence: Evidence,
+    /// The generation whose image was looked into last for an end of its container, and when.
+    pub looked: Option<(Generation, Moment)>,
     /// How often each step failed in a row.
     pub failures: BTreeMap<(Generation, StepName), u32>,
     /// Steps in a row whose answer was lost.
@@ -231,6 +235,7 @@ impl Memory {
             candidate: Candidate::Unknown,
             young_until: None,
             evidence: Evidence::default(),
+            looked: None,
             failures: BTreeMap::new(),
             unsure: 0,
             pause: None,
@@ -294,107 +299,7 @@ impl Memory {
         };
         self.exits.iter().filter(is_recent).count() >= CRASH_LOOP_EXITS
     }
-
-    /// The failure of a step is over.
-    pub fn forgive(&mut self, generation: Generation, step: StepName) {
-        self.failures.remove(&(generation, step));
-        self.evidence
-            .failed
-            .retain(|failure| (failure.generation, failure.step) != (generation, step));
-    }
-
-    /// The registry answers: what it could not give before is asked for again at once. Tells whether there is such.
-    pub fn registry_is_back(&mut self) -> bool {
-        let is_its = |reason: &Reason| {
-            matches!(
-                reason.code,
-                Code::RegistryUnreachable | Code::RegistryDenied | Code::RateLimited
-            )
-        };
-        let failed = self.evidence.failed.iter().filter(|failed| is_its(&failed.reason));
-        let over: Vec<_> = failed.map(|failed| (failed.generation, failed.step)).collect();
-        let was_sought = self.evidence.sought.is_some_and(|(_, found)| !found);
-        if over.is_empty() && !was_sought {
-            return false;
-        }
-        for (generation, step) in over {
-            self.forgive(generation, step);
-        }
-        self.evidence.sought = self.evidence.sought.filter(|(_, found)| *found);
-        self.sought_until = self.sought_until.filter(|_| self.evidence.sought.is_some());
-        true
-    }
-
-    /// The engine is another one, or was started again: its list of ports is a new one.
-    pub fn ports_are_listed_anew(&mut self) {
-        let is_its = |reason: &Reason| matches!(reason.code, Code::PortInUse | Code::PortLeaked);
-        let failed = self.evidence.failed.iter().filter(|failed| is_its(&failed.reason));
-        let over: Vec<_> = failed.map(|failed| (failed.generation, failed.step)).collect();
-        for (generation, step) in over {
-            self.forgive(generation, step);
-        }
-    }
-
-    /// Forgets all failures: an operator's `retry`, or another target.
-    pub fn forgive_all(&mut self) {
-        self.failures.clear();
-        self.evidence.failed.clear();
-        self.pause = None;
-        self.evidence.sought = None;
-        self.sought_until = None;
-        self.sought_count = 0;
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn down_time_adds_up_over_an_update_and_is_null_when_none_was_seen() {
-        let mut down = Down::default();
-        assert_eq!(down.total(Moment(5)), None);
-        down.ended(Moment(6));
-        assert_eq!(down.total(Moment(7)), None);
-        down.began(Moment(10));
-        down.began(Moment(15));
-        assert_eq!(down.total(Moment(20)), Some(Millis(10)));
-        down.ended(Moment(30));
-        assert_eq!(down.total(Moment(90)), Some(Millis(20)));
-        down.began(Moment(100));
-        down.ended(Moment(107));
-        assert_eq!(down.total(Moment(200)), Some(Millis(27)));
-    }
-
-    #[test]
-    fn a_release_that_keeps_ending_is_restarted_ever_more_slowly_until_it_ran_a_while() {
-        let mut memory = Memory::new(Record::default(), RecordFrom::Nowhere);
-        let mut now = Moment(100_000);
-        for seconds in [1, 2, 4, 8] {
-            memory.must_restart(now);
-            let at = memory.evidence.restart_at.expect("a time");
-            assert_eq!(at.since(now), Millis::seconds(seconds));
-            now = at.after(Millis(500)); // it ran for half a second
-        }
-        now = memory.evidence.restart_at.expect("a time").after(Millis::seconds(11));
-        memory.must_restart(now);
-        assert_eq!(memory.evidence.restart_at, Some(now.after(Millis::seconds(1))));
-    }
-
-    #[test]
-    fn three_exits_within_ten_minutes_are_a_crash_loop() {
-        let (first, second) = (Generation(1), Generation(2));
-        let at = |minutes: u64| Moment(minutes * 60_000);
-        let mut memory = Memory::new(Record::default(), RecordFrom::Nowhere);
-        memory.exited(first, at(0));
-        memory.exited(first, at(1));
-        assert!(!memory.is_crash_loop(first, at(1)));
-        memory.exited(first, at(2));
-        assert!(memory.is_crash_loop(first, at(2)));
-        assert!(memory.is_crash_loop(first, at(10)));
-        assert!(!memory.is_crash_loop(first, at(11)));
-        assert!(!memory.is_crash_loop(second, at(2)), "the next one is not to blame");
-        memory.exited(second, at(3));
-        assert_eq!(memory.exits.len(), 1);
-    }
-}
+mod tests;

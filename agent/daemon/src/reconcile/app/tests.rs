@@ -1,0 +1,51 @@
+//! What memory keeps of down time, restarts and exits.
+
+use super::*;
+
+#[test]
+fn down_time_adds_up_over_an_update_and_is_null_when_none_was_seen() {
+    let mut down = Down::default();
+    assert_eq!(down.total(Moment(5)), None);
+    down.ended(Moment(6));
+    assert_eq!(down.total(Moment(7)), None);
+    down.began(Moment(10));
+    down.began(Moment(15));
+    assert_eq!(down.total(Moment(20)), Some(Millis(10)));
+    down.ended(Moment(30));
+    assert_eq!(down.total(Moment(90)), Some(Millis(20)));
+    down.began(Moment(100));
+    down.ended(Moment(107));
+    assert_eq!(down.total(Moment(200)), Some(Millis(27)));
+}
+
+#[test]
+fn a_release_that_keeps_ending_is_restarted_ever_more_slowly_until_it_ran_a_while() {
+    let mut memory = Memory::new(Record::default(), RecordFrom::Nowhere);
+    let mut now = Moment(100_000);
+    for seconds in [1, 2, 4, 8] {
+        memory.must_restart(now);
+        let at = memory.evidence.restart_at.expect("a time");
+        assert_eq!(at.since(now), Millis::seconds(seconds));
+        now = at.after(Millis(500)); // it ran for half a second
+    }
+    now = memory.evidence.restart_at.expect("a time").after(Millis::seconds(11));
+    memory.must_restart(now);
+    assert_eq!(memory.evidence.restart_at, Some(now.after(Millis::seconds(1))));
+}
+
+#[test]
+fn three_exits_within_ten_minutes_are_a_crash_loop() {
+    let (first, second) = (Generation(1), Generation(2));
+    let at = |minutes: u64| Moment(minutes * 60_000);
+    let mut memory = Memory::new(Record::default(), RecordFrom::Nowhere);
+    memory.exited(first, at(0));
+    memory.exited(first, at(1));
+    assert!(!memory.is_crash_loop(first, at(1)));
+    memory.exited(first, at(2));
+    assert!(memory.is_crash_loop(first, at(2)));
+    assert!(memory.is_crash_loop(first, at(10)));
+    assert!(!memory.is_crash_loop(first, at(11)));
+    assert!(!memory.is_crash_loop(second, at(2)), "the next one is not to blame");
+    memory.exited(second, at(3));
+    assert_eq!(memory.exits.len(), 1);
+}
