@@ -254,6 +254,19 @@ impl Engine {
         answer.json().as_array().cloned().unwrap_or_default()
     }
 
+    /// Folders of an image's layers on the disk, the highest first (overlay2).
+    pub fn layers(&self, image: &str) -> Vec<PathBuf> {
+        let answer = self.api("GET", &format!("/images/{image}/json"), &Value::Null);
+        let answer = answer.well("inspect an image").json();
+        let places = &answer["GraphDriver"]["Data"];
+        let all = ["UpperDir", "LowerDir"].map(|key| places[key].as_str().unwrap_or_default());
+        all.iter()
+            .flat_map(|dirs| dirs.split(':'))
+            .filter(|dir| !dir.is_empty())
+            .map(PathBuf::from)
+            .collect()
+    }
+
     /// Networks, as the API lists them.
     pub fn networks(&self) -> Vec<Value> {
         let answer = self.api("GET", "/networks", &Value::Null);

@@ -74,6 +74,7 @@ pub fn apply(record: &Record, change: &Change, stamp: &Stamp) -> Record {
         }
         Change::Refuse(refusal) => refuse(&mut new, refusal, stamp),
         Change::Proven => new.proven = true,
+        Change::Repaired(began) => repaired(&mut new, *began, stamp),
         Change::Rebuild(rebuilt) => {
             new.current.clone_from(&rebuilt.current);
             new.previous.clone_from(&rebuilt.previous);
@@ -229,6 +230,32 @@ fn refuse(new: &mut Record, refusal: &Refusal, stamp: &Stamp) {
         let surplus = new.refused.len().saturating_sub(KEPT_MAX);
         new.refused.drain(..surplus);
     }
+}
+
+/// A line of history for an image that was fetched again: same generation, same fork, no probation (§3.6).
+fn repaired(new: &mut Record, began: Timestamp, stamp: &Stamp) {
+    let Some(current) = &new.current else { return };
+    let release = Some(current.spec.release.clone());
+    new.last = Some(Outcome {
+        schema: 1,
+        // One generation may be repaired more than once.
+        id: alloc::format!("{}-repair-{}", stamp.app.container(current.generation), stamp.at.0),
+        app: stamp.app.clone(),
+        generation: Some(current.generation),
+        trigger: Trigger::Repair,
+        by: None,
+        from: release.clone(),
+        to: release,
+        boot_id: stamp.boot.clone(),
+        started_at: began,
+        ended_at: stamp.at,
+        outcome: Ending::Committed,
+        reason: None,
+        step: StepName::Commit,
+        down_ms: None,
+        snapshot: None,
+        steps: stamp.steps.clone(),
+    });
 }
 
 fn line(

@@ -5,23 +5,26 @@
 
 use alloc::boxed::Box;
 
-use crate::fork::{ForkFile, Mark};
+use crate::fork::Mark;
 use crate::prune;
 use crate::quarantine::{self, BOOTS_MAX};
 use crate::reason::{Class, Code, Reason};
 use crate::rebuild;
 use crate::record::{Intent, Verdict};
-use crate::status::StepName;
-use crate::step::{Change, Decision, Refusal, Step, Why};
+use crate::status::{ContainerState, StepName};
+use crate::step::{Change, Decision, Step, Why};
 use crate::target;
 use crate::world::{Candidate, Container, Exit, Health, RecordFrom, World};
 
 use Decision::{Blocked, Do, Idle, Wait};
 
+mod mend;
+mod ready;
 mod rules;
 #[cfg(test)]
 mod tests;
 
+use ready::make_ready;
 use rules::{
     agents_hold, attempt, attempt_down, bring_up, clear, is_gone_here, is_lost, is_of_parent,
     is_stopped_by_us, unstart, unwanted, unwritable,
@@ -71,6 +74,11 @@ fn rest(w: &World) -> Decision {
     if !w.record.proven && w.health == Health::Settled {
         return Do(Step::Write(Box::new(Change::Proven)));
     }
+    if let Some((_, began)) = w.evidence.repaired.filter(|(g, _)| *g == current.generation)
+        && w.health == Health::Settled
+    {
+        return Do(Step::Write(Box::new(Change::Repaired(began))));
+    }
     if let Some(hold) = agents_hold(w, current) {
         return Do(Step::Write(Box::new(Change::Hold(hold))));
     }
@@ -107,10 +115,10 @@ fn prepare(w: &World, i: &Intent) -> Decision {
     if let Some(go) = unstart(w, i) {
         return go;
     }
-    if let Some(go) = clear(w, current.map(|c| c.generation), Some(new)) {
+    let old = current.filter(|old| !is_lost(w, old));
+    if let Some(go) = clear(w, old.map(|c| c.generation), Some(new)) {
         return go;
     }
-    let old = current.filter(|old| !is_lost(w, old));
     let ends = target::no_longer_wanted(w, i);
     let go = if ends.is_none() { make_ready(w, i) } else { None };
     // Stopped for another cause (a dead process, a new one that vanished), it comes up first, and waits for no writing.
@@ -122,7 +130,7 @@ fn prepare(w: &World, i: &Intent) -> Decision {
         // the new one whose answer a former run lost may still land. A marker that can't be written
         // keeps no app down: `StartedAt` tells as much.
         let is_whole = w.fork(new).is_some_and(|f| f.is_complete() && !i.old_state);
-        let is_asking = matches!(up, Do(Step::Seek(..)));
+        let is_asking = matches!(up, Do(Step::Seek(..) | Step::Look(..)));
         return match w.container(new) {
             _ if is_whole && !is_asking && w.failure(new, StepName::Fork).is_none() => {
                 Do(Step::Unfinish(new))
@@ -149,59 +157,6 @@ fn prepare(w: &World, i: &Intent) -> Decision {
         }
     }
     cut_over(w, i, old.is_some())
-}
-
-/// All that can be done beside the running old one: reserve, fetch, inspect, create, compare.
-fn make_ready(w: &World, i: &Intent) -> Option<Decision> {
-    let new = i.generation;
-    let file = || ForkFile {
-        schema: 1,
-        parent: i.parent,
-        generation: new,
-        config: i.spec.release.config,
-        definition: i.spec.hash,
-        uid: i.spec.user.map(|u| u.uid),
-        gid: i.spec.user.map(|u| u.gid),
-        spec: i.spec.clone(),
-        parent_started_at: None,
-        mark: None,
-    };
-    let inspected = w.evidence.inspected.as_ref().filter(|(g, _)| *g == new).map(|(_, spec)| spec);
-    let container = w.container(new);
-    let step = if !i.old_state && w.fork(new).is_none_or(|f| f.file.is_none() || !f.folder) {
-        let prunable = prune::prunable(w);
-        if w.failure(new, StepName::Reserve).is_some() && !prunable.is_empty() {
-            return Some(Do(Step::Prune(prunable))); // room for this one
-        }
-        Step::Reserve(Box::new(file()))
-    } else if container.is_none() && !w.images.contains(&new) {
-        Step::Fetch(new, i.spec.clone())
-    } else {
-        match (inspected, container) {
-            (None, _) => Step::Inspect(new, i.spec.clone()),
-            (Some(spec), _) if *spec != i.spec => {
-                return Some(Do(Step::Write(Box::new(Change::Resolve(spec.clone())))));
-            }
-            (Some(_), None) => Step::Create(new, i.spec.clone(), false),
-            (Some(_), Some(c)) if w.evidence.compared.as_ref() != Some(&c.id) => {
-                Step::Compare(new, i.spec.clone())
-            }
-            _ => return None,
-        }
-    };
-    // A fault of release or definition, found before anything was touched.
-    if let Some((name, g)) = step.name()
-        && let Some(failed) = w.failure(g, name)
-        && matches!(failed.reason.class, Class::Release | Class::Config)
-    {
-        let refusal = Refusal {
-            release: i.spec.release.clone(),
-            definition: i.spec.hash,
-            reason: failed.reason.clone(),
-        };
-        return Some(Do(Step::Write(Box::new(Change::Refuse(Box::new(refusal))))));
-    }
-    Some(attempt(w, step))
 }
 
 /// The old one is stopped by this run, or there is none: fork, own, `boots`.
@@ -267,10 +222,14 @@ fn judge(w: &World, i: &Intent) -> Decision {
     };
     let has_started = begun.running || c.started_at != begun.started_at;
     match &c.exit {
+        _ if has_started && c.state == ContainerState::Restarting => {
+            mend::started(w, i).unwrap_or_else(|| prove(w, i)) // armed before its mark was written
+        }
         _ if has_started && c.is_up() => prove(w, i),
         _ if !has_started => start(w, i, container),
         _ if is_stopped_by_us(w, new) => again(w, i, Code::StoppedOutside), // for an operator
-        Some(Exit::Own(reason)) => verdict(w, i, reason.clone(), StepName::Probation),
+        Some(Exit::Own(reason)) => mend::started(w, i)
+            .unwrap_or_else(|| verdict(w, i, reason.clone(), StepName::Probation)),
         Some(Exit::Ambiguous(code)) => again(w, i, *code),
         None => again(w, i, Code::ExitUnseen), // a dead pid, a person's pause
     }
@@ -313,7 +272,8 @@ fn start(w: &World, i: &Intent, container: Option<&Container>) -> Decision {
     let steps = [StepName::Fetch, StepName::Create, StepName::Own, StepName::Start];
     let failed = steps.into_iter().find_map(|step| w.failure(new, step));
     if let Some(failed) = failed.filter(|_| old.is_some()) {
-        return verdict(w, i, failed.reason.clone(), failed.step); // the old one is down meanwhile
+        let image = mend::started(w, i).filter(|_| failed.reason.class == Class::Release);
+        return image.unwrap_or_else(|| verdict(w, i, failed.reason.clone(), failed.step)); // the old one is down
     }
     let step = match container {
         None if !w.images.contains(&new) => Step::Fetch(new, i.spec.clone()),
@@ -354,7 +314,8 @@ fn verdict(w: &World, i: &Intent, reason: Reason, step: StepName) -> Decision {
     if let Some(old) = w.record.current.as_ref().filter(|old| is_gone_here(w, old)) {
         let runs = w.container(i.generation).is_some_and(Container::is_up);
         let seek = || Step::Seek(old.generation, old.spec.clone());
-        match w.evidence.sought.filter(|(g, _)| *g == old.generation) {
+        let sought = w.evidence.sought.filter(|(g, _)| *g == old.generation);
+        match sought.map(|(g, found)| (g, found && !mend::is_beyond_repair(w, old))) {
             None if runs => return attempt(w, seek()),
             None => return attempt_down(w, seek()),
             // Another candidate is a way on.

@@ -13,7 +13,7 @@ use crate::record::{Committed, Hold, Intent, Quarantined, Verdict};
 use crate::release::Release;
 use crate::spec::Spec;
 use crate::status::{StepName, WaitingFor};
-use crate::time::Moment;
+use crate::time::{Moment, Timestamp};
 
 /// One idempotent act on the world.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +48,11 @@ pub enum Step {
     Arm(Generation),
     /// Asks the registry whether a release is still there.
     Seek(Generation, Arc<Spec>),
+    /// Looks into the image of a release that ran once and does not start now.
+    Look(Generation, Arc<Spec>),
+    /// Removes a damaged image, whatever names it has, and the container that was made from it: both come back by
+    /// fetch and create.
+    Repair(Generation, Arc<Spec>),
     /// Removes forks and images beyond what is kept.
     Prune(Prunable),
     /// Deletes all of the app's forks, data and images, then says so in the record.
@@ -71,8 +76,8 @@ impl Step {
         Some(match self {
             Self::Write(_) | Self::Mark(..) | Self::Prune(_) | Self::Purge => return None,
             Self::Reserve(file) => (StepName::Reserve, file.generation),
-            Self::Fetch(g, _) | Self::Seek(g, _) => (StepName::Fetch, *g),
-            Self::Inspect(g, _) => (StepName::Inspect, *g),
+            Self::Fetch(g, _) | Self::Seek(g, _) | Self::Repair(g, _) => (StepName::Fetch, *g),
+            Self::Inspect(g, _) | Self::Look(g, _) => (StepName::Inspect, *g),
             Self::Create(g, ..) | Self::Compare(g, _) => (StepName::Create, *g),
             Self::Stop(g) | Self::Remove(g) => (StepName::Stop, *g),
             Self::Fork(g, _) | Self::Unfinish(g) => (StepName::Fork, *g),
@@ -107,6 +112,8 @@ pub enum Change {
     Refuse(Box<Refusal>),
     /// The current release has passed its probes.
     Proven,
+    /// The current release has passed its probes after its image was fetched again; that was begun then.
+    Repaired(Timestamp),
     /// A lost or older record, brought forward from marks and containers.
     Rebuild(Box<Rebuilt>),
     /// An operator stops the app.
@@ -180,6 +187,11 @@ pub enum Why {
     NoWayBack(Reason),
     /// Container and image of the current release are gone, here and everywhere.
     ImageMissing,
+    /// The current release's image is damaged: no registry has it any more, or it was fetched `again` in vain.
+    ImageDamaged {
+        /// Was it fetched again already?
+        again: bool,
+    },
     /// A gate of the cutover is shut.
     Gate(Reason, WaitingFor),
     /// A step failed and is tried again later.

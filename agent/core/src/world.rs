@@ -158,6 +158,10 @@ pub struct Evidence {
     pub unwritable: Option<Verdict>,
     /// Whether the registry still has a release that may be needed again; forgotten after a back-off.
     pub sought: Option<(Generation, bool)>,
+    /// What is thought of an image that was well once, of the generation that was asked about last.
+    pub doubt: Option<(Generation, Doubt)>,
+    /// Whose image this run removed as damaged, and when: once, until that generation has proven itself again.
+    pub repaired: Option<(Generation, Timestamp)>,
     /// Current release healthy for `settle` within this boot.
     pub settled: bool,
     /// The candidate is not tried before.
@@ -169,6 +173,17 @@ pub struct Evidence {
     /// Images that the engine would not remove, since a container that is none of the app's uses them; forgotten after a
     /// while.
     pub in_use: Vec<Generation>,
+}
+
+/// What is thought of an image that was well when its release was looked into first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Doubt {
+    /// Its container ended, or would not start: it is to be looked into.
+    Suspected,
+    /// It was looked into, and is no worse than it was.
+    Sound,
+    /// Its entry point lost its content, and can be fetched again: no stranger's image holds all of its layers.
+    Damaged,
 }
 
 /// A write of `boots`.

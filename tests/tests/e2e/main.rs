@@ -14,6 +14,7 @@ mod harness_itself;
 mod p10_hostile;
 mod p10_pressed;
 mod p1_agent_killed;
+mod p1_damaged_image;
 mod p1_disk_guard;
 mod p1_engine;
 mod p1_faults;

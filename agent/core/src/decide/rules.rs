@@ -2,6 +2,7 @@
 //!
 //! Promise: each function answers one question of the world, or names the one step towards one state.
 
+use super::mend;
 use crate::names::{Generation, StartedAt};
 use crate::reason::{Class, Code};
 use crate::record::{AGENT, Committed, Hold, Intent, Verdict};
@@ -61,6 +62,9 @@ pub(super) fn unstart(w: &World, i: &Intent) -> Option<Decision> {
 /// The next step until a committed generation runs; null when it does.
 pub(super) fn bring_up(w: &World, committed: &Committed) -> Option<Decision> {
     let (g, spec) = (committed.generation, &committed.spec);
+    if let Some(mend) = mend::committed(w, committed) {
+        return Some(mend);
+    }
     let container = w.container(g);
     if container.is_some_and(Container::is_up) {
         return None;
@@ -114,17 +118,20 @@ pub(super) fn attempt_down(w: &World, step: Step) -> Decision {
     }
 }
 
-/// Whether neither container nor image of a committed release are on this board, whatever its generation.
+/// Whether neither container nor image of a committed release are on this board, whatever its generation; what is
+/// left of a damaged one does not count.
 pub(super) fn is_gone_here(w: &World, c: &Committed) -> bool {
     let is_its = |g: &Generation| {
         *g == c.generation || w.spec(*g).is_some_and(|s| s.release.is(&c.spec.release))
     };
-    w.container(c.generation).is_none() && !w.images.iter().any(is_its)
+    let is_here = w.container(c.generation).is_some() || w.images.iter().any(is_its);
+    !is_here || mend::is_damaged(w, c.generation)
 }
 
 /// Whether a committed release can't be brought back: container and image gone, here and everywhere.
 pub(super) fn is_lost(w: &World, c: &Committed) -> bool {
-    is_gone_here(w, c) && w.evidence.sought == Some((c.generation, false))
+    let is_nowhere = w.evidence.sought == Some((c.generation, false));
+    is_gone_here(w, c) && (is_nowhere || mend::is_beyond_repair(w, c))
 }
 
 /// Whether this run of the agent stopped it, found running, and nobody started it since.

@@ -13,6 +13,7 @@ use titania_core::verbs;
 use titania_core::world::{Candidate, Container, Exit, RecordFrom, Wanted};
 
 use crate::clock::of_clock;
+use crate::damage::of_damage;
 use crate::model::{Content, State, reason};
 use crate::moves::name;
 use crate::search::Label;
@@ -39,6 +40,7 @@ pub fn faults(s: &State, decision: &Decision) -> Vec<(Box<State>, Label)> {
     of_the_board(&mut faults);
     of_gates(&mut faults);
     of_clock(&mut faults);
+    of_damage(&mut faults);
     faults.all
 }
 
@@ -102,6 +104,13 @@ fn of_step(step: &Step, faults: &mut Faults<'_>) {
             n.purge();
             n.forget();
         }),
+        Step::Repair(g, _) => {
+            faults.push(label("killed half way through repair"), |n| {
+                n.vanish(*g);
+                n.forget();
+            });
+            faults.push(label("refused:"), |n| n.fail(step, *g, Class::Environment));
+        }
         Step::Start(g) => of_start(step, *g, faults),
         Step::Stop(g) => {
             faults.push(label("stop, answer lost, not done"), |n| {

@@ -8,7 +8,9 @@
 #![allow(clippy::expect_used, clippy::panic)] // the model is a test; a broken promise is a panic with its trace
 
 mod clock;
+mod damage;
 mod faults;
+mod full;
 mod model;
 mod moves;
 mod pair;
@@ -68,6 +70,7 @@ const BOUNDS: Bounds = Bounds {
     keeps_policy: true,
     definitions: false,
     clock: false,
+    damage: false,
     faults: 2,
     moves: 2,
 };
@@ -152,6 +155,18 @@ fn p1_to_p4_hold_while_the_clock_jumps() {
     let natures = [Nature::Good, Nature::Unhealthy, Nature::Good];
     let bounds = Bounds { natures, clock: true, ..BOUNDS };
     explore("a clock that jumps, a window and holds", bounds);
+}
+
+#[test]
+fn p1_to_p4_hold_when_a_power_cut_damages_an_image() {
+    let natures = [Nature::Good, Nature::Unhealthy, Nature::Good];
+    let bounds = Bounds { natures, damage: true, moves: 1, ..BOUNDS };
+    explore("an image damaged by a power cut", bounds);
+}
+
+#[test]
+fn p1_to_p4_hold_when_a_power_cut_damages_an_image_of_two_good_ones() {
+    explore("two good images, damaged by a power cut", Bounds { damage: true, moves: 1, ..BOUNDS });
 }
 
 /// Three faults, one world after the other: `make deep`.

@@ -44,6 +44,8 @@ pub struct Bounds {
     pub definitions: bool,
     /// Do the clock, a window and holds play a part?
     pub clock: bool,
+    /// May a power cut damage images?
+    pub damage: bool,
     /// Faults and persons' hands, all together.
     pub faults: u8,
     /// How often tag or definition may move.
@@ -94,6 +96,10 @@ pub struct State {
     pub away: bool,
     /// No registry has the first release any more.
     pub unpublished: bool,
+    /// Of which releases the layers on the disk lost what is in them.
+    pub damaged: [bool; 3],
+    /// Another app's image holds all layers of the first release.
+    pub is_shared: bool,
     /// The disks are full, the room that was kept is used up, and nobody makes any.
     pub is_full: bool,
     /// The window is shut.
@@ -205,6 +211,8 @@ impl State {
             sick: false,
             away: false,
             unpublished: false,
+            damaged: [false; 3],
+            is_shared: false,
             is_full: false,
             is_day: false,
             restarted: false,
@@ -307,8 +315,9 @@ impl State {
         let intent = self.w.record.intent.as_ref().filter(|i| i.generation == g && !i.old_state);
         let early = intent.is_some_and(|i| i.boots() == 0);
         let mut content = self.content(g);
-        content.early |= early;
-        content.writes = content.writes.saturating_add(1);
+        let is_process = !self.is_damaged(g);
+        content.early |= early && is_process;
+        content.writes = content.writes.saturating_add(u8::from(is_process));
         content.begun = content.begun.saturating_add(1);
         self.put(content);
         let started = StartedAt(content.begun.to_string());
@@ -324,6 +333,9 @@ impl State {
         self.w.evidence.was_down.take_if(|d| *d == g);
         self.w.health = Health::Starting;
         self.w.evidence.settled = false;
+        if !is_process {
+            self.fizzle(g);
+        }
     }
 
     /// A container is removed: another of its name is another container.

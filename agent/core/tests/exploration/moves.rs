@@ -40,6 +40,7 @@ pub fn name(step: &Step) -> Label {
             Change::Abandon(_) => "write abandon",
             Change::Refuse(_) => "write refuse",
             Change::Proven => "write proven",
+            Change::Repaired(_) => "write repaired",
             Change::Rebuild(_) => "write rebuild",
             Change::Hold(_) => "write hold",
             Change::Moved => "write moved",
@@ -71,6 +72,8 @@ pub fn name(step: &Step) -> Label {
         Step::Start(_) => "start",
         Step::Arm(_) => "arm",
         Step::Seek(..) => "seek",
+        Step::Look(..) => "look",
+        Step::Repair(..) => "repair",
         Step::Prune(_) => "prune",
         Step::Purge => "purge",
     };
@@ -99,6 +102,7 @@ fn time(s: &mut State, decision: &Decision) {
     s.w.dependency = None;
     s.pass(decision);
     s.sick &= !rests && !matches!(decision, Decision::Wait(Why::Settling, _));
+    s.tries_again();
     let Some(g) = s.w.wanted_generation().filter(|g| s.runs(*g)) else { return };
     let is_current = Some(g) == s.current();
     match s.nature(g) {
@@ -182,7 +186,9 @@ fn is_up_all_the_same(s: &State, decision: &Decision) -> bool {
     let up = s.up();
     let is_wanted = s.w.wanted.is_some() && s.w.record.stopped.is_none();
     // To fetch it again wants room.
-    let is_gone = s.current().is_none_or(|g| s.w.container(g).is_none() && !s.has_image(g));
+    let is_gone = s.current().is_none_or(|g| {
+        s.w.container(g).is_none() && !s.has_image(g) || s.is_beyond_repair(decision)
+    });
     // Without a way back it has to be committed first.
     let is_new = s.w.record.intent.as_ref().is_some_and(|i| i.boots() > 0);
     let is_direct = !s.bounds.rollback && is_new;
@@ -200,9 +206,10 @@ fn is_excused(s: &State, decision: &Decision) -> bool {
             && s.w.record.intent.as_ref().is_none_or(|i| i.boots() == 0 || !i.spec.is(&spec))
     });
     let is_stuck = match why {
-        Why::ImageMissing | Why::NoWayBack(_) => true,
-        Why::Failed(reason) => reason.code == Code::EngineError,
-        _ => false,
+        Why::ImageMissing => s.unpublished,
+        Why::NoWayBack(_) => s.unpublished || s.is_shared && s.damaged[0],
+        Why::Failed(reason) if reason.code == Code::EngineError => s.unpublished,
+        _ => s.is_beyond_repair(decision),
     };
     let needs_first = match (s.current(), &s.w.record.intent) {
         (Some(g), Some(i)) if i.boots() == 0 && s.runs(g) => is_first(i.generation),
@@ -210,7 +217,7 @@ fn is_excused(s: &State, decision: &Decision) -> bool {
         (None, Some(i)) => is_first(i.generation),
         (None, None) => false,
     };
-    s.unpublished && !s.away && s.late.is_none() && is_stuck && needs_first && !has_other
+    !s.away && s.late.is_none() && is_stuck && needs_first && !has_other
 }
 
 impl World for State {

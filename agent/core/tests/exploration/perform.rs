@@ -6,9 +6,8 @@ use titania_core::change::{self, Stamp};
 use titania_core::fork::{Fork, ForkFile, Mark};
 use titania_core::names::Generation;
 use titania_core::reason::{Class, Code, Reason};
-use titania_core::record::Verdict;
 use titania_core::spec::Spec;
-use titania_core::status::{ContainerState, StepName};
+use titania_core::status::ContainerState;
 use titania_core::step::{Change, Prunable, Step};
 use titania_core::time::{Moment, Timestamp};
 use titania_core::world::{Begun, Container, Evidence, Exit, Failure, Health, RecordFrom};
@@ -33,6 +32,11 @@ impl State {
             Step::Inspect(g, _) if self.nature(*g) == Nature::NotRunnable => {
                 self.fail(step, *g, Class::Release);
             }
+            Step::Inspect(g, _) if self.is_damaged(*g) => {
+                self.fail_as(step, *g, Code::ImageDamaged, Class::Environment);
+            }
+            Step::Look(g, _) => self.look(*g, step),
+            Step::Repair(g, _) => self.repair(*g),
             Step::Inspect(g, s) => {
                 let other = s.hash == definition(true);
                 let whole = spec(release(s), other, true, s.definition.update.rollback);
@@ -263,7 +267,7 @@ impl State {
         let intent = self.w.record.intent.as_ref();
         let file = intent.and_then(|i| self.w.fork(i.generation)).and_then(|f| f.file.as_ref());
         let mark = file.and_then(|file| file.mark.clone());
-        let wanted = self.w.wanted_generation();
+        let (wanted, tried) = (self.w.wanted_generation(), intent.map(|i| i.generation));
         let stamp = Stamp {
             app: "app".parse().expect("a name"),
             at: Timestamp(0),
@@ -290,13 +294,13 @@ impl State {
         } else {
             self.disk.get_or_insert((Arc::new(before), from));
         }
-        self.follow(change);
+        self.follow(change, tried);
         if self.w.wanted_generation() != wanted {
             self.w.health = Health::Starting;
         }
     }
 
-    fn follow(&mut self, change: &Change) {
+    fn follow(&mut self, change: &Change, tried: Option<Generation>) {
         match change {
             Change::Begin(_) => self.starts = 0,
             Change::Boots { boots, .. } => {
@@ -312,15 +316,25 @@ impl State {
                 }
             }
             Change::Conclude | Change::Abandon(_) | Change::Refuse(_) => {
-                let Evidence { settled, sought, stopped, was_down, .. } = self.w.evidence.clone();
-                let kept = Evidence { settled, sought, stopped, was_down, ..Evidence::default() };
-                self.w.evidence = kept;
+                let old = std::mem::take(&mut self.w.evidence);
+                let Evidence { settled, sought, stopped, was_down, doubt, .. } = old;
+                let repaired = old.repaired.filter(|(g, _)| Some(*g) != tried);
+                let kept =
+                    Evidence { settled, sought, stopped, was_down, doubt, ..Evidence::default() };
+                self.w.evidence = Evidence { repaired, ..kept };
                 if self.w.record.tries.is_some() {
                     self.w.evidence.retry_at = Some(Moment(1));
                     self.w.evidence.settled = false;
                 }
             }
             Change::Retry => self.condemned = [[false; 2]; 3], // a person's will
+            Change::Repaired(_) => {
+                self.promise(
+                    self.w.health == Health::Settled,
+                    "P8: told as repaired, and not well",
+                );
+                self.w.evidence.repaired = None;
+            }
             Change::Purged => {
                 self.condemned = [[false; 2]; 3];
                 self.w.evidence = Evidence::default();
@@ -335,46 +349,19 @@ impl State {
 
     /// A step that failed with a reason.
     pub fn fail(&mut self, step: &Step, g: Generation, class: Class) {
-        let Some((name, _)) = step.name() else { return };
         let code = if class == Class::Release { Code::NotRunnable } else { Code::EngineError };
+        self.fail_as(step, g, code, class);
+    }
+
+    /// The same, with its code.
+    pub fn fail_as(&mut self, step: &Step, g: Generation, code: Code, class: Class) {
+        let Some((name, _)) = step.name() else { return };
         let (reason, retry_at) = (reason(code, class), Moment(1));
         self.w.evidence.failed.retain(|f| (f.generation, f.step) != (g, name));
         self.w.evidence.failed.push(Failure { generation: g, step: name, reason, retry_at });
         if matches!(step, Step::Start(_)) {
             self.sent(g);
         }
-    }
-
-    /// What comes of a step that writes, on disks that stay full: as the daemon's `perform` has it.
-    fn finds_no_room(&mut self, step: &Step) -> bool {
-        let spoken = |reason: &Reason, step| Verdict { reason: reason.clone(), step };
-        match step {
-            Step::Write(change) => match &**change {
-                Change::Conclude | Change::Rebuild(_) => {
-                    self.write(change, false);
-                }
-                Change::Boots { .. } => self.unwritable(),
-                Change::Verdict(verdict) => self.w.evidence.unwritable = Some(verdict.clone()),
-                _ => {}
-            },
-            Step::Mark(_, mark) => {
-                if let Mark::Failed { reason, step, .. } = &**mark {
-                    self.w.evidence.unwritable = Some(spoken(reason, *step));
-                }
-            }
-            Step::Reserve(file) => self.fail(step, file.generation, Class::Environment),
-            Step::Fetch(g, _) | Step::Fork(g, _) | Step::Unfinish(g) => {
-                self.fail(step, *g, Class::Environment);
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    /// A verdict or `boots` that met a full disk though room was kept.
-    pub fn unwritable(&mut self) {
-        let reason = reason(Code::DiskLow, Class::Environment);
-        self.w.evidence.unwritable = Some(Verdict { reason, step: StepName::Start });
     }
 }
 

@@ -16,6 +16,7 @@ impl State {
         self.reduce_record();
         self.reduce_times();
         self.reduce_evidence();
+        self.reduce_damage();
         self.see_gate();
         self.stopped.sort_unstable();
         self.w.forks.sort_by_key(|f| f.generation);

@@ -12,7 +12,7 @@ use super::transport::act;
 use super::{Engine, parse};
 
 /// Host part of the agent's own tags. No registry: a pull of it fails, as it should.
-const HOST: &str = "titania-agent.local";
+pub(super) const HOST: &str = "titania-agent.local";
 
 /// Path for an app whose name is no path component of a repository (`a..b`): its bytes in hex follow.
 const ODD: &str = "odd/";
@@ -121,7 +121,7 @@ fn local_repository(app: &AppName) -> String {
 }
 
 /// App and generation of one of the agent's own tags; null for any other name.
-fn read_local_tag(tag: &str) -> Option<(AppName, Generation)> {
+pub(super) fn read_local_tag(tag: &str) -> Option<(AppName, Generation)> {
     let (path, number) = tag.strip_prefix(HOST)?.strip_prefix('/')?.rsplit_once(":g")?;
     let name = match path.strip_prefix(ODD) {
         None => path.to_string(),
@@ -284,7 +284,7 @@ impl Engine {
     }
 }
 
-fn is_missing(error: &EngineError) -> bool {
+pub(super) fn is_missing(error: &EngineError) -> bool {
     matches!(error, EngineError::NoSuch { .. }) || error.refusal() == Some(Refusal::ImageMissing)
 }
 

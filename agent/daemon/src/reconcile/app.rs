@@ -25,6 +25,8 @@ use super::perform::Early;
 use super::requests::Taken;
 use crate::engine::Seen;
 
+mod over;
+
 /// So many restarts by the engine within [`CRASH_LOOP_SPAN`] are a crash loop (DESIGN §3.5).
 pub const CRASH_LOOP_EXITS: usize = 3;
 /// See [`CRASH_LOOP_EXITS`].
@@ -79,6 +81,8 @@ pub struct Memory {
     pub young_until: Option<Moment>,
     /// What this run did and saw.
     pub evidence: Evidence,
+    /// The generation whose image was looked into last for an end of its container, and when.
+    pub looked: Option<(Generation, Moment)>,
     /// How often each step failed in a row.
     pub failures: BTreeMap<(Generation, StepName), u32>,
     /// Steps in a row whose answer was lost.
@@ -246,6 +250,7 @@ impl Memory {
             candidate: Candidate::Unknown,
             young_until: None,
             evidence: Evidence::default(),
+            looked: None,
             failures: BTreeMap::new(),
             unsure: 0,
             pause: None,
@@ -311,75 +316,6 @@ impl Memory {
         };
         self.exits.iter().filter(is_recent).count() >= CRASH_LOOP_EXITS
     }
-
-    /// The failure of a step is over.
-    pub fn forgive(&mut self, generation: Generation, step: StepName) {
-        self.failures.remove(&(generation, step));
-        self.evidence
-            .failed
-            .retain(|failure| (failure.generation, failure.step) != (generation, step));
-    }
-
-    /// The registry answers: what it could not give before is asked for again at once. Tells whether there is such.
-    pub fn registry_is_back(&mut self) -> bool {
-        let is_its = |reason: &Reason| {
-            matches!(
-                reason.code,
-                Code::RegistryUnreachable | Code::RegistryDenied | Code::RateLimited
-            )
-        };
-        let was_sought = self.evidence.sought.is_some_and(|(_, found)| !found);
-        if !self.forgive_those(is_its) && !was_sought {
-            return false;
-        }
-        self.evidence.sought = self.evidence.sought.filter(|(_, found)| *found);
-        self.sought_until = self.sought_until.filter(|_| self.evidence.sought.is_some());
-        true
-    }
-
-    /// The engine is another one, or was started again: its list of ports is a new one.
-    pub fn ports_are_listed_anew(&mut self) {
-        self.forgive_those(|reason| matches!(reason.code, Code::PortInUse | Code::PortLeaked));
-    }
-
-    /// Whether a disk is waited for.
-    pub fn waits_for_disk(&self) -> bool {
-        let failed = self.evidence.failed.iter().map(|failed| &failed.reason);
-        failed.chain(self.pause.iter().map(|pause| &pause.reason)).any(is_of_disk)
-    }
-
-    /// A disk has more room than before: what found too little is tried again at once.
-    pub fn disk_has_more_room(&mut self) -> bool {
-        let was_paused = self.pause.as_ref().is_some_and(|pause| is_of_disk(&pause.reason));
-        if was_paused {
-            self.pause = None;
-        }
-        self.forgive_those(is_of_disk) || was_paused
-    }
-
-    /// Failures of that kind are over. Tells whether there were any.
-    fn forgive_those(&mut self, is_its: impl Fn(&Reason) -> bool) -> bool {
-        let failed = self.evidence.failed.iter().filter(|failed| is_its(&failed.reason));
-        let over: Vec<_> = failed.map(|failed| (failed.generation, failed.step)).collect();
-        for (generation, step) in &over {
-            self.forgive(*generation, *step);
-        }
-        !over.is_empty()
-    }
-
-    /// Forgets all failures: an operator's `retry`, or another target.
-    pub fn forgive_all(&mut self) {
-        self.failures.clear();
-        self.evidence.failed.clear();
-        self.pause = None;
-        self.evidence.sought = None;
-        self.sought_until = None;
-        self.sought_count = 0;
-    }
-}
-
-fn is_of_disk(reason: &Reason) -> bool {
-    reason.code == Code::DiskLow
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@
 
 use titania_core::names::Generation;
 use titania_core::record::Record;
+use titania_core::status::StepName;
 use titania_core::time::Moment;
-use titania_core::world::{Container, Evidence};
+use titania_core::world::{Container, Doubt, Evidence};
 
 use super::backoff;
 
@@ -44,6 +45,18 @@ pub fn keep_up(
             || Some(f.generation) == current
             || container(f.generation).is_some()
     });
+    let is_known = |g: Generation| Some(g) == intent || Some(g) == current;
+    let is_here = |g: Generation| images.contains(&g) || container(g).is_some();
+    // What was found in an image that is gone says nothing of the next one.
+    evidence.failed.retain(|f| f.step != StepName::Inspect || is_here(f.generation));
+    // That an image is sound counts for one that is about to be condemned; of all others it is the usual case.
+    let is_open = |g: Generation| {
+        record.intent.as_ref().is_some_and(|i| i.generation == g && i.verdict.is_none())
+    };
+    evidence.doubt.take_if(|(g, doubt)| {
+        !is_known(*g) || !is_here(*g) || *doubt == Doubt::Sound && !is_open(*g)
+    });
+    evidence.repaired.take_if(|(g, _)| !is_known(*g));
     if intent.is_none() {
         evidence.unwritable = None;
     }

@@ -64,6 +64,9 @@ fn note_exit(agent: &Agent, app: &App, event: &EngineEvent) {
         memory.must_restart(now);
     }
     if let Some(generation) = event.generation {
+        if current == Some(generation) {
+            memory.suspect(generation, now);
+        }
         memory.exited(generation, now);
     }
     if memory.record.intent.is_some() {

@@ -108,6 +108,13 @@ pub fn of_change(app: &AppName, old: &Record, new: &Record, change: &Change) -> 
         Change::Purge(by) => {
             told.push(Told::info(EventType::AppStopped, format!("{app}: {by} has it deleted")))
         }
+        Change::Repaired(_) => {
+            let text =
+                format!("{app}: its image was damaged on this disk; fetched again, it runs well");
+            let mut told = Told::info(EventType::AppRecovered, text);
+            told.update = new.last.as_ref().map(|last| last.id.clone());
+            return vec![told];
+        }
         Change::Hold(Some(hold)) => {
             let text = format!("{app}: held by {}: {}", hold.by, hold.reason);
             told.push(Told::info(EventType::HoldSet, text));

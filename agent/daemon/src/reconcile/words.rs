@@ -70,6 +70,20 @@ pub fn reason(app: &AppName, world: &World, why: &Why) -> Option<Reason> {
             "its container is gone, and so is its image, here and in its registry".to_owned(),
             image_hint(world),
         ),
+        Why::ImageDamaged { again: false } => say(
+            Code::ImageDamaged,
+            Class::Environment,
+            "its image lost content on this disk, and its registry no longer has it".to_owned(),
+            image_hint(world),
+        ),
+        Why::ImageDamaged { again: true } => say(
+            Code::ImageDamaged,
+            Class::Environment,
+            "its image was fetched again, and has lost content on this disk once more".to_owned(),
+            format!(
+                "look at the disk (dmesg, fsck), give the board another; then: agentctl retry {app}"
+            ),
+        ),
         Why::Gate(reason, _) | Why::Failed(reason) | Why::Board(reason, _) => Some(reason.clone()),
     }
 }
@@ -220,7 +234,10 @@ pub fn next(world: &World, decision: &Decision, times: Times<'_>) -> Next {
             Why::Gate(_, gate) => make(Act::Update, until.or(times.gate), Some(*gate)),
             Why::Board(_, gate) => make(Act::Retry, until.or(times.gate), Some(*gate)),
             Why::Failed(reason) => make(Act::Retry, *until, Some(awaits(reason.code))),
-            Why::NoWayBack(_) | Why::ImageMissing => {
+            Why::ImageDamaged { again: true } => {
+                make(Act::Retry, *until, Some(WaitingFor::Operator))
+            }
+            Why::NoWayBack(_) | Why::ImageMissing | Why::ImageDamaged { .. } => {
                 make(Act::Retry, *until, Some(WaitingFor::Registry))
             }
             _ => make(Act::Retry, *until, Some(WaitingFor::Backoff)),

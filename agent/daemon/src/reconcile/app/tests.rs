@@ -1,4 +1,4 @@
-//! What memory tells of an app's past.
+//! What memory keeps of down time, restarts and exits, and what ends a failure.
 
 use titania_core::reason::Class;
 use titania_core::time::Timestamp;

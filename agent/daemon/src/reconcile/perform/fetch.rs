@@ -58,8 +58,9 @@ impl Act<'_> {
         let image = self.agent.engine.image_by_name(&pull.name()).await?.ok_or(Fault::LookAgain)?;
         // Before the tag: a crash between the two would leave an image that nobody looks at again.
         self.is_what_was_promised(&image, &spec.release).await?;
-        self.agent.engine.tag(&pull.name(), &self.app.name, generation).await?;
+        // What is tagged is on the disk: an engine takes layers that it has for whole, also after a power cut.
         self.agent.volumes.sync().await?;
+        self.agent.engine.tag(&pull.name(), &self.app.name, generation).await?;
         Ok(())
     }
 

@@ -40,7 +40,7 @@ impl Act<'_> {
         covered(&image, spec)?;
         let instance = self.instance()?;
         let probe = self.agent.engine.throwaway(&self.app.name, &instance, &image.id).await?;
-        let looked = self.look_into(&probe, &image, spec).await;
+        let looked = self.look_into(&probe, &image, spec, generation).await;
         if let Err(error) = probe.remove().await {
             log::warn!("{}: {error}", self.app.name);
         }
@@ -72,9 +72,13 @@ impl Act<'_> {
         probe: &Throwaway,
         image: &ImageFacts,
         spec: &Spec,
+        generation: Generation,
     ) -> Result<UserFiles, Fault> {
         let shape = &spec.definition.shape;
         let entry = image::find(shape, image, async |path: &str| probe.look(path).await).await?;
+        if let Entry::Empty(path) = &entry {
+            return Err(self.empty_entry(generation, image, path).await?);
+        }
         judge_entry(&entry)?;
         let asks_image = matches!(shape.user, UserRule::Image | UserRule::Auto);
         if !asks_image {
@@ -160,10 +164,9 @@ fn covered(image: &ImageFacts, spec: &Spec) -> Result<(), Fault> {
 
 fn judge_entry(entry: &Entry) -> Result<(), Fault> {
     let message = match entry {
-        Entry::Fine => return Ok(()),
+        Entry::Fine | Entry::Empty(_) => return Ok(()),
         Entry::NoCommand => "the image names no command to run".to_owned(),
         Entry::Missing(path) => format!("its entry point {path} is not in the image"),
-        Entry::Empty(path) => format!("its entry point {path} is an empty file"),
         Entry::NotExecutable(path) => format!("its entry point {path} may be executed by nobody"),
     };
     let hint =

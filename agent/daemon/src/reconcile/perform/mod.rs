@@ -11,6 +11,7 @@ mod image;
 mod inspect;
 mod make;
 mod neighbour;
+mod repair;
 mod reserve;
 mod run;
 mod tidy;
@@ -64,9 +65,11 @@ pub async fn perform(agent: &Rc<Agent>, app: &Rc<App>, world: &World, step: Step
     }
     let result = act.take(&step).await;
     let now = clock::moment();
-    if let Some((name, generation)) = name
-        && world.record.intent.as_ref().is_some_and(|i| i.generation == generation)
-    {
+    let is_timed = |generation: Generation| match &world.record.intent {
+        Some(intent) => intent.generation == generation,
+        None => world.evidence.repaired.is_some_and(|(of, _)| of == generation),
+    };
+    if let Some((name, _)) = name.filter(|(_, generation)| is_timed(*generation)) {
         app.memory.borrow_mut().took(name, now.since(began));
     }
     let unsure = {
@@ -114,6 +117,8 @@ impl Act<'_> {
             Step::Start(generation) => self.start(*generation).await,
             Step::Arm(generation) => self.arm(*generation).await,
             Step::Seek(generation, spec) => self.seek(*generation, spec).await,
+            Step::Look(generation, spec) => self.look(*generation, spec).await,
+            Step::Repair(generation, spec) => self.repair(*generation, spec).await,
             Step::Prune(prunable) => self.prune(prunable).await,
             Step::Purge => self.purge().await,
         }
@@ -203,6 +208,8 @@ pub fn shown(step: &Step) -> String {
         Step::Start(g) => format!("start g{g}"),
         Step::Arm(g) => format!("arm g{g}"),
         Step::Seek(g, _) => format!("seek g{g}"),
+        Step::Look(g, _) => format!("look g{g}"),
+        Step::Repair(g, _) => format!("repair g{g}"),
         Step::Prune(what) => {
             format!("prune {} forks, {} images", what.forks.len(), what.images.len())
         }
@@ -220,6 +227,7 @@ fn change_word(change: &Change) -> &'static str {
         Change::Abandon(_) => "abandon",
         Change::Refuse(_) => "refuse",
         Change::Proven => "proven",
+        Change::Repaired(_) => "repaired",
         Change::Rebuild(_) => "rebuild",
         Change::Stop(_) => "stop",
         Change::Start => "start",

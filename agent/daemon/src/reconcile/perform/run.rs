@@ -177,6 +177,9 @@ impl Act<'_> {
                         return Err(Fault::LookAgain); // that one is there by now
                     }
                 }
+                if error.refusal() == Some(Refusal::NotRunnable) && !is_new {
+                    self.app.memory.borrow_mut().suspect(generation, clock::moment());
+                }
                 match error.allocated_port() {
                     Some(port) => Err(leaks::refused(self, port, &error).await),
                     None => Err(error.into()),

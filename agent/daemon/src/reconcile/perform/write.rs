@@ -5,6 +5,7 @@ use std::rc::Rc;
 use titania_core::change::{self, Stamp};
 use titania_core::fork::Mark;
 use titania_core::names::Generation;
+use titania_core::reason::Code;
 use titania_core::record::Record;
 use titania_core::step::Change;
 use titania_core::world::{Begun, Evidence, RecordFrom, World};
@@ -136,7 +137,13 @@ fn follow(memory: &mut Memory, world: &World, change: &Change, old: &Record) {
                 sent: false,
             });
         }
+        Change::Repaired(_) => {
+            memory.evidence.repaired = None;
+            memory.warnings.remove(&Code::ImageDamaged);
+        }
         Change::Conclude | Change::Abandon(_) | Change::Refuse(_) => {
+            let tried = old.intent.as_ref().map(|i| i.generation);
+            memory.evidence.repaired.take_if(|(of, _)| Some(*of) == tried);
             memory.evidence.settled = false;
             memory.progress = None;
             if memory.record.tries != old.tries {
