@@ -65,11 +65,24 @@ fn build_test_app(wanted: &str) -> PathBuf {
     if let Some(file) = std::env::var_os("TITANIA_TEST_APP") {
         return PathBuf::from(file);
     }
+    build_static("static", &[])
+}
+
+/// The program with an SQLite database in its state, for the machine that runs the tests.
+pub fn test_app_with_database() -> PathBuf {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    // Half a minute of the compiler's time is saved where nobody looks at the database's speed.
+    let quick = "profile.release.package.libsqlite3-sys.opt-level=0";
+    let features = ["--features", "database", "--config", quick];
+    FILE.get_or_init(|| build_static("static-database", &features)).clone()
+}
+
+fn build_static(folder: &str, features: &[&str]) -> PathBuf {
     // A folder of its own: its flags would make cargo build the rest again and again.
-    let folder = target().join("static");
+    let folder = target().join(folder);
     let flags = format!("target.{TARGET}.rustflags=[\"-Ctarget-feature=+crt-static\"]");
     let place = folder.to_string_lossy();
-    build(&[
+    let parts = [
         "--release",
         "-p",
         "titania-test-app",
@@ -79,7 +92,8 @@ fn build_test_app(wanted: &str) -> PathBuf {
         &place,
         "--config",
         &flags,
-    ]);
+    ];
+    build(&[&parts[..], features].concat());
     folder.join(TARGET).join("release/test-app")
 }
 

@@ -44,7 +44,7 @@ mod wait;
 pub use agent::{Agent, OTHER_USER, Said};
 pub use app::App;
 pub use between::Between;
-pub use binaries::{agentd, use_release};
+pub use binaries::{agentd, test_app_with_database, use_release};
 pub use board::{Board, Disks, Settings};
 pub use broker::{Broker, Listener, Message};
 pub use certificates::Certificates;

@@ -7,6 +7,8 @@
 //! `test-app` serves; `test-app health` asks the one that serves (for exec probes and HEALTHCHECK).
 
 mod behaviour;
+#[cfg(feature = "database")]
+mod database;
 mod json;
 mod name;
 mod serve;
@@ -32,6 +34,11 @@ fn main() {
     answer_term(&behaviour);
     let version = stamp::version();
     if let Err(error) = stamp::stamp_all(&version) {
+        eprintln!("test-app {version}: {error}");
+        exit(EXIT_VOLUME);
+    }
+    #[cfg(feature = "database")]
+    if let Err(error) = database::begin(&version) {
         eprintln!("test-app {version}: {error}");
         exit(EXIT_VOLUME);
     }

@@ -64,6 +64,8 @@ impl App {
     fn page(&self, target: &str) -> (u16, String) {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         match path {
+            #[cfg(feature = "database")]
+            "/database" => (200, crate::database::found()),
             "/health" => match self.ill() {
                 None => (200, "healthy\n".to_owned()),
                 Some(why) => (503, format!("{why}\n")),
@@ -84,6 +86,10 @@ impl App {
 
     fn ill(&self) -> Option<String> {
         let behaviour = &self.behaviour;
+        #[cfg(feature = "database")]
+        if !crate::database::is_whole() {
+            return Some(crate::database::found());
+        }
         if behaviour.unhealthy {
             return Some("unhealthy, as told".to_owned());
         }
