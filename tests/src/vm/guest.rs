@@ -21,6 +21,11 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Time between two looks at a board: each costs it some of what it is waited for.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+/// What a kernel says of itself when its processors turn in circles with interrupts on, as the emulator makes it do
+/// once in some hundred boots.
+const LOCKED_UP: &str = "BUG: soft lockup";
+/// How often a board is reset for that before it is given up.
+const RESETS_MAX: u32 = 3;
 /// Lines of the console that a diagnosis shows.
 const CONSOLE_LINES: usize = 30;
 
@@ -31,6 +36,9 @@ pub struct Guest {
     disk: DiskServer,
     ssh: Ssh,
     boots: Cell<u32>,
+    resets: Cell<u32>,
+    /// Length of the console's file when it was switched on or reset.
+    console_from: Cell<usize>,
 }
 
 impl Guest {
@@ -56,6 +64,8 @@ impl Guest {
             disk: DiskServer::start(disk, &folder.join("disk.sock")),
             ssh: Ssh::new(&arch.image_folder().join("id_ed25519"), SSH_PORT, folder),
             boots: Cell::new(0),
+            resets: Cell::new(0),
+            console_from: Cell::new(0),
         }
     }
 
@@ -97,6 +107,7 @@ impl Guest {
     /// Switches it on, without waiting.
     pub fn power_on(&self, hardware: &Hardware) {
         self.boots.set(self.boots.get() + 1);
+        self.console_from.set(self.console_bytes().len());
         self.machine.power_on(self.disk.socket(), hardware);
     }
 
@@ -107,10 +118,11 @@ impl Guest {
         self.wait_in();
     }
 
-    /// Waits until it lets one in.
+    /// Waits until it lets one in. A kernel that locks up before is reset, as a board's own watchdog does.
     #[track_caller]
     pub fn wait_in(&self) {
         self.wait("a shell on the board", || {
+            self.reset_if_locked_up();
             self.ssh.open()?;
             let said = self.ssh.run(self.patience(), "true", b"");
             match said.code {
@@ -121,6 +133,24 @@ impl Guest {
                 }
             }
         });
+    }
+
+    fn reset_if_locked_up(&self) {
+        let console = self.console_bytes();
+        let since = console.get(self.console_from.get()..).unwrap_or_default();
+        if !String::from_utf8_lossy(since).contains(LOCKED_UP) || self.resets.get() == RESETS_MAX {
+            return;
+        }
+        println!("       the board's kernel locked up while it booted: reset");
+        self.resets.set(self.resets.get() + 1);
+        self.console_from.set(console.len());
+        if let Err(error) = self.machine.monitor_say("system_reset") {
+            println!("       the emulator takes no reset: {error}");
+        }
+    }
+
+    fn console_bytes(&self) -> Vec<u8> {
+        std::fs::read(self.machine.console()).unwrap_or_default()
     }
 
     /// Waits for anything on the board.
@@ -228,7 +258,7 @@ impl Guest {
 
     /// What a person would look at first: the end of the console, and of the agent's journal.
     pub fn diagnosis(&self) -> String {
-        let console = std::fs::read(self.machine.console()).unwrap_or_default();
+        let console = self.console_bytes();
         let console = String::from_utf8_lossy(&console);
         let lines: Vec<&str> = console.lines().collect();
         let tail = lines[lines.len().saturating_sub(CONSOLE_LINES)..].join("\n");
