@@ -4,6 +4,7 @@
 use crate::certificates::Certificates;
 use crate::process::{Process, find, run};
 use crate::wait::wait_until;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -116,6 +117,25 @@ impl Broker {
         if let Some(mut process) = self.process.borrow_mut().take() {
             process.kill();
         }
+    }
+
+    /// Stops its clock: connections stay, nothing is answered, until [`Broker::thaw`].
+    pub fn freeze(&self) {
+        if let Some(process) = self.process.borrow_mut().as_mut() {
+            process.signal(Signal::SIGSTOP);
+        }
+    }
+
+    /// Lets a frozen one go on.
+    pub fn thaw(&self) {
+        if let Some(process) = self.process.borrow_mut().as_mut() {
+            process.signal(Signal::SIGCONT);
+        }
+    }
+
+    /// The port of [`Broker::url`], free while it does not run.
+    pub fn port(&self) -> u16 {
+        PORT
     }
 
     /// What it printed: every connection and packet.

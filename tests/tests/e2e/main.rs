@@ -42,5 +42,6 @@ mod p7_declared;
 mod p8_board_faults;
 mod p8_definitions;
 mod p8_mqtt;
+mod p8_outbox;
 mod p8_status;
 mod start;

@@ -21,6 +21,7 @@ mod boot_rule;
 mod candidates;
 mod edges;
 mod record;
+mod room;
 
 const OLD: Generation = Generation(1);
 const NEW: Generation = Generation(2);

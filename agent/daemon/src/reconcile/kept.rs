@@ -2,7 +2,10 @@
 //!
 //! Promise: an event is on disk before it is sent, and stays there until the broker acknowledged it or it was given
 //! up; a new connection to a broker gets first what the last one, or the last run, left. Without a broker in the
-//! settings nothing is written. A disk that refuses costs the event its second life alone: it is sent all the same.
+//! settings nothing is written. An event that the disk refuses is sent all the same, and written down, in its place, as
+//! soon as the disk takes it: only an agent that ends before that loses it.
+
+use std::collections::VecDeque;
 
 use titania_core::event::{Delivery, Event};
 use tokio::sync::watch;
@@ -16,6 +19,8 @@ pub struct Kept {
     outbox: Option<Outbox>,
     /// The connection that is followed, and its news. None held: an ended connection must end.
     delivery: Option<watch::Receiver<Delivery>>,
+    /// Those that the disk has not taken yet, in order: no more than the connection itself keeps.
+    refused: VecDeque<Event>,
     /// The disk refused, and it was said.
     is_refused: bool,
 }
@@ -23,13 +28,14 @@ pub struct Kept {
 impl Kept {
     /// Nothing is read yet.
     pub fn new(store: Store) -> Self {
-        Self { store, outbox: None, delivery: None, is_refused: false }
+        Self { store, outbox: None, delivery: None, refused: VecDeque::new(), is_refused: false }
     }
 
     /// Makes `mqtt` the connection that is followed, and gives it what was left. What is delivered is forgotten.
     pub async fn follow(&mut self, mqtt: &Mqtt) {
         if mqtt.is_disabled() {
             (self.outbox, self.delivery) = (None, None);
+            self.refused.clear();
             return;
         }
         if self.delivery.as_ref().is_some_and(|delivery| mqtt.is_told_by(delivery)) {
@@ -37,11 +43,12 @@ impl Kept {
         }
         self.forget().await; // what the one before had acknowledged
         match Outbox::open(&self.store).await {
-            Ok((outbox, left)) => {
+            Ok((outbox, mut left)) => {
+                left.events.extend(self.refused.iter().cloned()); // newer than all on the disk
                 mqtt.restore(&left.events, left.dropped);
                 self.outbox = Some(outbox);
             }
-            Err(error) => self.refused(&error),
+            Err(error) => self.tell(&error),
         }
         self.delivery = Some(mqtt.delivery());
     }
@@ -62,11 +69,20 @@ impl Kept {
         if mqtt.is_disabled() {
             return;
         }
-        if let Some(outbox) = &mut self.outbox {
-            match outbox.append(event).await {
-                Ok(()) => self.is_refused = false,
-                Err(error) => self.refused(&error),
+        if self.outbox.is_some() {
+            self.refused.push_back(event.clone());
+            self.write().await;
+        }
+    }
+
+    /// Writes down what waits, in order, as far as the disk takes it.
+    async fn write(&mut self) {
+        while let (Some(outbox), Some(event)) = (&mut self.outbox, self.refused.front()) {
+            if let Err(error) = outbox.append(event).await {
+                return self.tell(&error);
             }
+            self.refused.pop_front();
+            self.is_refused = false;
         }
     }
 
@@ -75,12 +91,14 @@ impl Kept {
             return;
         };
         let delivery = *delivery.borrow_and_update();
+        let is_needed = |seq: u64| seq >= delivery.kept_from || delivery.in_flight == Some(seq);
+        self.refused.retain(|event| is_needed(event.seq));
         if let Err(error) = outbox.forget(delivery).await {
-            self.refused(&error);
+            self.tell(&error);
         }
     }
 
-    fn refused(&mut self, error: &StoreError) {
+    fn tell(&mut self, error: &StoreError) {
         if !std::mem::replace(&mut self.is_refused, true) {
             log::warn!("events that wait for the broker are not kept: {error}");
         }
@@ -95,3 +113,6 @@ pub async fn forget(store: &Store, delivery: Delivery) -> Result<(), StoreError>
     let (mut outbox, _) = Outbox::open(store).await?;
     outbox.forget(delivery).await
 }
+
+#[cfg(test)]
+mod tests;

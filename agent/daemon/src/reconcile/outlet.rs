@@ -140,10 +140,10 @@ pub async fn pump(outlet: Rc<Outlet>, queue: Queue, store: Store) {
         journal::log(&event);
         // Without a number of its own an event would be taken for another: the journal alone has it.
         if seq.is_some() {
-            outlet.ring.push(&event);
             let mqtt = outlet.mqtt();
             kept.follow(&mqtt).await;
             kept.append(&mqtt, &event).await;
+            outlet.ring.push(&event);
             mqtt.event(&event);
         }
     }

@@ -1,7 +1,7 @@
 //! Outbox: events that the broker may not have yet, `outbox/<first number>.jsonl`, one a line.
 //!
 //! Promise: an event that was appended is read again after a restart, in order, until it is forgotten; a line cut off
-//! by a power cut is dropped alone. A file is written by one run of the agent and removed whole: an event costs one
+//! by a power cut is dropped alone. On a full disk the room that was kept is given up, for some hundred events. A file is written by one run of the agent and removed whole: an event costs one
 //! appended line, its acknowledgement no write of its own. What was given up is counted in `outbox/dropped.json`.
 //! How much is kept is the caller's to say, by what it forgets; no more than [`FILES_MAX`] files are ever read.
 
@@ -113,20 +113,41 @@ impl Outbox {
         }
         // Written first: a file that is gone without a word of it would be a loss that nobody counted.
         if delivery.dropped != self.dropped {
-            self.store.run(move |state| write_dropped(state, delivery.dropped)).await?;
-            self.dropped = delivery.dropped;
+            let dropped = delivery.dropped;
+            let write = move |state: &Path| write_dropped(state, dropped);
+            match self.store.run(write).await {
+                // There is no room for the word unless one of them goes before it.
+                Err(error) if error.is_disk_full() && goes => {
+                    self.remove_one(&is_needed).await?;
+                    self.store.run(write).await?;
+                }
+                written => written?,
+            }
+            self.dropped = dropped;
         }
-        while let Some(n) = self.parts.iter().position(|part| !is_needed(part)) {
-            let first = self.parts[n].first;
-            self.store.run(move |state| remove(state, first)).await?;
-            self.parts.remove(n);
-        }
+        while self.remove_one(&is_needed).await? {}
         Ok(())
+    }
+
+    /// Removes the oldest file that is not needed; tells whether there was one.
+    async fn remove_one(&mut self, is_needed: &impl Fn(&Part) -> bool) -> Result<bool, StoreError> {
+        let Some(n) = self.parts.iter().position(|part| !is_needed(part)) else {
+            return Ok(false);
+        };
+        let first = self.parts[n].first;
+        self.store.run(move |state| remove(state, first)).await?;
+        self.parts.remove(n);
+        Ok(true)
     }
 }
 
 fn folder(state: &Path) -> PathBuf {
     state.join("outbox")
+}
+
+/// Kept beside the folder for a full disk: some hundred events.
+fn room_path(state: &Path) -> PathBuf {
+    state.join("outbox.room")
 }
 
 fn dropped_path(state: &Path) -> PathBuf {
@@ -148,9 +169,17 @@ fn write(state: &Path, first: u64, is_new: bool, line: &[u8]) -> Result<(), Stor
     if is_new {
         durable::create_folder(&folder, 0o700).map_err(StoreError::io("make", &folder))?;
     }
-    add(&path, line, is_new)
-        .and_then(|()| if is_new { durable::sync_folder(&folder) } else { Ok(()) })
-        .map_err(StoreError::io("write", &path))
+    let room = room_path(state);
+    durable::with_room(&room, || {
+        add(&path, line, is_new)?;
+        if is_new { durable::sync_folder(&folder) } else { Ok(()) }
+    })
+    .map_err(StoreError::io("write", &path))?;
+    if is_new {
+        // That a disk is full is worth an event itself. Where there is no room now, it goes without.
+        let _without = durable::ensure_room(&room);
+    }
+    Ok(())
 }
 
 /// Appends whole or not at all: what a full disk took of the line is cut off again.

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use titania_core::time::Timestamp;
+use titania_core::time::{PLAUSIBLE, Timestamp};
 
 use super::error::StoreError;
 use super::handle::Store;
@@ -14,6 +14,9 @@ use super::{bounded, durable};
 
 /// Numbers reserved with one write (DESIGN §7).
 pub const BLOCK: u64 = 1_000;
+
+/// See [`by_lot`].
+const LOT_MIN: u64 = 1 << 51;
 
 /// A number of 20 digits and a newline, with some slack.
 const SEQUENCE_BYTES_MAX: u64 = 64;
@@ -30,6 +33,7 @@ fn room_path(state: &Path) -> PathBuf {
 ///
 /// Where the file is missing or damaged, numbers begin at a thousand times the seconds since 1970: numbers
 /// of a lost state folder are then not given out again, as long as there were fewer than a thousand events a second.
+/// By a clock that was never set they begin at a number that no clock comes to, drawn by lot.
 ///
 /// # Errors
 /// The disk's: nothing is given out then.
@@ -42,17 +46,26 @@ pub fn reserve(state: &Path, now: Timestamp) -> Result<Range<u64>, StoreError> {
         Err(StoreError::TooLarge { .. }) => None,
         Err(e) => return Err(e),
     };
-    let by_clock = u64::try_from(now.0 / 1000).unwrap_or(0).saturating_mul(1000);
-    let start = known.unwrap_or(by_clock).max(1);
+    let start = match known {
+        Some(known) => known.max(1),
+        None if now >= PLAUSIBLE => u64::try_from(now.0 / 1000).unwrap_or(0).saturating_mul(1000),
+        None => by_lot()?,
+    };
     let end = start.saturating_add(BLOCK);
     let room = room_path(state);
     durable::with_room(&room, || durable::replace(&path, format!("{end}\n").as_bytes(), 0o600))
         .map_err(StoreError::io("write", &path))?;
-    if known.is_none() {
-        // Kept for a full disk, which itself is worth an event. Where there is no room now, it goes without.
-        let _without = durable::ensure_room(&room);
-    }
+    // Kept for a full disk, which itself is worth an event. Where there is no room now, it goes without.
+    let _without = durable::ensure_room(&room);
     Ok(start..end)
+}
+
+/// Within the numbers that JSON's readers keep whole (2^53), above those that clocks come to in 70,000 years.
+fn by_lot() -> Result<u64, StoreError> {
+    let mut bytes = [0u8; 8];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .map_err(|e| StoreError::io("ask the kernel for", "random bytes")(e.into()))?;
+    Ok(LOT_MIN + u64::from_ne_bytes(bytes) % LOT_MIN / BLOCK * BLOCK)
 }
 
 /// Gives out numbers of events.
@@ -120,13 +133,30 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_still_gives_a_block_once() {
+    fn a_lost_file_on_a_board_without_a_clock_does_not_bring_numbers_back() {
+        let mut all = std::collections::BTreeSet::new();
+        for _ in 0..20 {
+            let state = Scratch::new();
+            let block = reserve(state.path(), Timestamp(30_000)).unwrap();
+            assert!(block.start >= LOT_MIN && block.end < 1 << 53, "{block:?}");
+            assert!(all.insert(block.start), "{block:?} came twice");
+            assert_eq!(reserve(state.path(), NOW).unwrap().start, block.end, "and goes on");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_still_gives_blocks_however_often_it_is_full() {
         let disk = Scratch::disk(256 * 1024);
-        reserve(disk.path(), NOW).unwrap();
-        crate::scratch::fill(disk.path());
-        assert!(disk.path().join("sequence.room").exists());
-        reserve(disk.path(), NOW).unwrap();
-        assert!(!disk.path().join("sequence.room").exists());
+        let mut end = reserve(disk.path(), NOW).unwrap().end;
+        for _ in 0..3 {
+            crate::scratch::fill(disk.path());
+            for _ in 0..3 {
+                let block = reserve(disk.path(), NOW).unwrap();
+                assert_eq!(block.start, end);
+                end = block.end;
+            }
+            std::fs::remove_file(disk.path().join("filler")).unwrap();
+        }
     }
 
     #[tokio::test(flavor = "current_thread")]

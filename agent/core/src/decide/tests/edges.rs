@@ -24,7 +24,7 @@ fn own_exit() -> Exit {
     Exit::Own(reason(Code::Exited, Class::Release))
 }
 
-fn fails(w: &mut World, g: Generation, step: StepName, class: Class, retry_at: u64) {
+pub(super) fn fails(w: &mut World, g: Generation, step: StepName, class: Class, retry_at: u64) {
     let (reason, retry_at) = (reason(Code::EngineError, class), Moment(retry_at));
     w.evidence.failed.push(Failure { generation: g, step, reason, retry_at });
 }
@@ -376,39 +376,5 @@ fn p3_what_a_dead_process_left_is_stopped_before_it_is_started() {
         ("in probation: one more start", dead, "write Boots"),
         ("written down", begun, "Stop"),
         ("the old one's", old, "Stop"),
-    ]);
-}
-
-#[test]
-fn p2_room_is_made_for_a_reserve_that_found_none() {
-    let failed = with(ready(), |w| {
-        w.containers.remove(1);
-        w.forks.remove(1);
-        w.forks.insert(0, Fork { unfinished: true, ..fork(Generation(0), &spec(b"older"), None) });
-        fails(w, NEW, StepName::Reserve, Class::Environment, 2000);
-    });
-    check(&[
-        ("what is not needed goes", failed.clone(), "Prune"),
-        ("nothing more can go", with(failed.clone(), |w| _ = w.forks.remove(0)), "wait Failed"),
-    ]);
-    let old_image = with(failed, |w| {
-        w.forks.remove(0);
-        w.images.push(Generation(0));
-    });
-    check(&[
-        ("an image of before previous goes", old_image.clone(), "Prune"),
-        (
-            "somebody's container uses it: reserve is tried again all the same",
-            with(old_image.clone(), |w| w.evidence.in_use.push(Generation(0))),
-            "wait Failed",
-        ),
-        (
-            "and goes on when it is time",
-            with(old_image, |w| {
-                w.evidence.in_use.push(Generation(0));
-                w.now = Moment(2000);
-            }),
-            "Reserve",
-        ),
     ]);
 }

@@ -127,14 +127,73 @@ async fn what_was_given_up_is_counted_over_a_restart_and_the_one_in_flight_stays
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_full_disk_costs_the_new_event_and_no_old_one() {
+async fn a_full_disk_takes_events_into_the_room_that_was_kept_then_costs_the_new_one_and_no_old_one()
+ {
     let disk = Scratch::disk(256 * 1024);
     let (mut outbox, _) = Outbox::open(&store(&disk)).await.unwrap();
     outbox.append(&event(1)).await.unwrap();
+    let room = disk.path().join("outbox.room");
+    assert!(room.exists());
     fill(disk.path());
-    let mut long = event(2);
-    long.text = "x".repeat(8 * 1024);
-    assert!(outbox.append(&long).await.unwrap_err().is_disk_full());
+    let long = |seq| Event { text: "x".repeat(8 * 1024), ..event(seq) };
+    let mut seq = 1;
+    let error = loop {
+        seq += 1;
+        if let Err(error) = outbox.append(&long(seq)).await {
+            break error;
+        }
+    };
+    assert!(error.is_disk_full() && !room.exists());
+    assert!(seq > 6, "{seq}: the room held some");
     let (_, left) = Outbox::open(&store(&disk)).await.unwrap();
-    assert_eq!(numbers(&left), [1]);
+    assert_eq!(
+        numbers(&left),
+        (1..seq).collect::<Vec<_>>(),
+        "each whole, and none but the last lost"
+    );
+    fs::remove_file(disk.path().join("filler")).unwrap();
+    outbox.append(&event(seq)).await.unwrap();
+    let (_, left) = Outbox::open(&store(&disk)).await.unwrap();
+    assert_eq!(numbers(&left), (1..=seq).collect::<Vec<_>>(), "it goes on where it was");
+}
+
+/// A file of ten events, cut off or spoilt at each of its bytes: what was before the place is read, nothing is made up,
+/// and the next run goes on behind it.
+#[tokio::test(flavor = "current_thread")]
+async fn a_file_that_is_cut_or_garbled_anywhere_keeps_what_is_whole() {
+    let state = Scratch::new();
+    let (mut outbox, _) = Outbox::open(&store(&state)).await.unwrap();
+    for seq in 1..=10 {
+        outbox.append(&event(seq)).await.unwrap();
+    }
+    let file = path(state.path(), 1);
+    let whole = fs::read(&file).unwrap();
+    let line = whole.len() / 10;
+    let lines: Vec<usize> =
+        whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at).collect();
+    for at in (0..whole.len()).step_by(7) {
+        let before = lines.iter().filter(|end| **end < at).count() as u64;
+        fs::write(&file, &whole[..at]).unwrap();
+        let left = read_all(state.path()).unwrap().1;
+        assert_eq!(numbers(&left), (1..=before).collect::<Vec<_>>(), "cut at {at}");
+        for block in [1, 3, line] {
+            let mut spoilt = whole.clone();
+            let end = (at + block).min(whole.len());
+            spoilt[at..end].fill(0);
+            fs::write(&file, &spoilt).unwrap();
+            let left = read_all(state.path()).unwrap().1;
+            let read = numbers(&left);
+            assert!(read.is_sorted_by(|a, b| a < b), "{read:?}");
+            assert!(
+                read.iter().take_while(|seq| **seq <= before).count() as u64 == before,
+                "{at}: {read:?}"
+            );
+            // Zeros over the end of a line join it with the next: at most so many are lost.
+            assert!(read.len() + 3 >= 10, "{at}, {block}: {read:?}");
+            let is_as_written = |one: &Event| {
+                serde_json::to_vec(one).is_ok_and(|it| whole.windows(it.len()).any(|w| w == it))
+            };
+            assert!(left.events.iter().all(is_as_written), "{at}, {block}: nothing is made up");
+        }
+    }
 }

@@ -1,0 +1,108 @@
+//! Events between disk and connection, with no broker to be had.
+
+use std::time::Duration;
+
+use titania_core::event::{EventType, Level};
+use titania_core::metrics::Metrics;
+use titania_core::names::BootId;
+use titania_core::time::Timestamp;
+
+use super::*;
+use crate::report::{Address, Backoff, MqttSettings};
+use crate::scratch::{Scratch, fill};
+
+/// Where nobody listens: TCP's discard port on loopback.
+fn nobody() -> Mqtt {
+    let settings = MqttSettings {
+        address: Address { host: "127.0.0.1".into(), port: 9, tls: false },
+        board: "b".into(),
+        prefix: "titania/b".into(),
+        user: None,
+        password_file: None,
+        ca: None,
+        client_cert: None,
+        client_key: None,
+        metrics: Duration::ZERO,
+        backoff: Backoff::default(),
+    };
+    Mqtt::start(settings, Metrics::default)
+}
+
+fn event(seq: u64, bytes: usize) -> Event {
+    Event {
+        schema: 1,
+        board: "b".into(),
+        seq,
+        boot_id: BootId("boot".into()),
+        at: Timestamp(5),
+        clock_synced: true,
+        app: None,
+        kind: EventType::AgentStarted,
+        level: Level::Info,
+        reason: None,
+        release: None,
+        update: None,
+        text: "x".repeat(bytes),
+    }
+}
+
+fn on_one_thread(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, test);
+}
+
+async fn on_disk(store: &Store) -> Vec<u64> {
+    let (_, left) = Outbox::open(store).await.unwrap();
+    left.events.iter().map(|event| event.seq).collect()
+}
+
+/// As the pump does it.
+async fn tell(kept: &mut Kept, mqtt: &Mqtt, event: &Event) {
+    kept.follow(mqtt).await;
+    kept.append(mqtt, event).await;
+    mqtt.event(event);
+}
+
+#[test]
+fn events_that_a_full_disk_refused_are_written_in_their_place_when_there_is_room() {
+    on_one_thread(async {
+        let disk = Scratch::disk(512 * 1024);
+        let store = Store::new(disk.path().to_owned()).unwrap();
+        let mqtt = nobody();
+        let mut kept = Kept::new(store.clone());
+        tell(&mut kept, &mqtt, &event(1, 10)).await;
+        fill(disk.path());
+        for seq in 2..=20 {
+            tell(&mut kept, &mqtt, &event(seq, 8 * 1024)).await;
+        }
+        let some = on_disk(&store).await;
+        assert!(some.len() < 20 && some.starts_with(&[1]), "{some:?}: the disk was full");
+        assert_eq!(mqtt.state().borrow().queued, 20, "none is lost to the connection");
+        std::fs::remove_file(disk.path().join("filler")).unwrap();
+        tell(&mut kept, &mqtt, &event(21, 10)).await;
+        assert_eq!(on_disk(&store).await, (1..=21).collect::<Vec<_>>());
+        // Another connection gets them all again, and those once.
+        let other = nobody();
+        kept.follow(&other).await;
+        assert_eq!(other.state().borrow().queued, 21);
+    });
+}
+
+#[test]
+fn what_waits_for_a_full_disk_is_bounded_as_what_waits_for_the_broker() {
+    on_one_thread(async {
+        let disk = Scratch::disk(512 * 1024);
+        let store = Store::new(disk.path().to_owned()).unwrap();
+        let mqtt = nobody();
+        let mut kept = Kept::new(store.clone());
+        tell(&mut kept, &mqtt, &event(1, 10)).await;
+        fill(disk.path());
+        for seq in 2..=2_500 {
+            tell(&mut kept, &mqtt, &event(seq, 700)).await;
+        }
+        kept.follow(&mqtt).await;
+        let shown = mqtt.state().borrow().clone();
+        assert!(kept.refused.len() <= 1_000, "{}", kept.refused.len());
+        assert_eq!(shown.dropped + shown.queued, 2_501, "with the one that will tell: {shown:?}");
+    });
+}
