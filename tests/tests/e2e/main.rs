@@ -15,6 +15,7 @@ mod p10_hostile;
 mod p10_pressed;
 mod p1_agent_killed;
 mod p1_engine;
+mod p1_engine_away;
 mod p1_faults;
 mod p1_first_install;
 mod p1_hand;
