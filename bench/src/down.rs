@@ -89,6 +89,11 @@ fn make_bare(stage: &Stage, app: &App) {
     config["Labels"] = Value::Null;
     config["Hostname"] = BARE.into();
     config["HostConfig"] = inspect["HostConfig"].clone();
+    // A bridge of its own, as the app has: with the last container of a bridge its neighbours are forgotten, and the
+    // kernel asks anew; beside another one they stay, and no stop and start is ever held up.
+    let network = serde_json::json!({"Name": BARE, "Driver": "bridge"});
+    stage.board.engine().api("POST", "/networks/create", &network).well("create a network");
+    config["HostConfig"]["NetworkMode"] = BARE.into();
     config["HostConfig"]["RestartPolicy"] = Value::Null;
     // Its volumes are its own layer: two containers write no common file.
     config["HostConfig"]["Mounts"] = Value::Null;

@@ -6,18 +6,21 @@
 //! those are of the engine's own list of ports: so a port on that list which no container can have is a leak.
 //!
 //! Promise: nothing is called a leak while a container may have the port, or be starting with it just now.
-//! Trusts: that the refusal had those words. Distrusts: one look, and an engine that has just started.
+//! Trusts: that the refusal had those words; that an engine answers only when it has started what it starts by itself
+//! (dockerd serves its API after `daemon.restore`, which waits for that: 20.10 to 28.5). Distrusts: one look.
 
 use alloc::string::String;
 
 use crate::time::{Millis, Moment};
 
-/// A leak is found by two refusals so far apart at least: what is being stopped just now gives its port back sooner.
-pub const LOOKS_APART: Millis = Millis::seconds(4);
-/// An engine that is back for less may still be starting what it starts by itself.
-pub const ENGINE_SETTLES: Millis = Millis::seconds(10);
-/// Longest start of a container: so long one that does not run yet may have the port already.
-pub const START_MAX: Millis = Millis::seconds(120);
+/// A leak is found by two refusals so far apart at least. All containers are inspected between them, and the engine
+/// answers for one that is being started or stopped only when that is done, network and ports included: who had the port
+/// at the first refusal and is down by the second has given it back. The time is for what leaves the list meanwhile.
+pub const LOOKS_APART: Millis = Millis::seconds(2);
+/// The same while a container of somebody else is defined with the port and does not run. None is in the midst of a
+/// start, or inspect would have waited for it; but somebody may start it again and again as it ends, and would have to be
+/// missed by each look, four of them in this time, each right after a refusal.
+pub const OTHERS_APART: Millis = Millis::seconds(6);
 /// Longest wait for the update of another app, before the engine is restarted under it: that is a crash of the engine
 /// for it, and ends well; an app that is down weighs more.
 pub const UPDATE_WAIT_MAX: Millis = Millis::seconds(60);
@@ -76,7 +79,6 @@ impl Refused {
     pub fn judge(
         self,
         now: Moment,
-        engine_at: Moment,
         publishers: &[Publisher],
         is_own: impl Fn(&Publisher) -> bool,
     ) -> Judgement {
@@ -84,9 +86,8 @@ impl Refused {
             return Judgement::Held(holder.name.clone());
         }
         let may_start = publishers.iter().any(|one| !is_own(one));
-        let needed = if may_start { START_MAX } else { LOOKS_APART };
-        let is_settled = now.since(engine_at) >= ENGINE_SETTLES;
-        match is_settled && now.since(self.since) >= needed {
+        let needed = if may_start { OTHERS_APART } else { LOOKS_APART };
+        match now.since(self.since) >= needed {
             true => Judgement::Leaked,
             false => Judgement::Unsure,
         }

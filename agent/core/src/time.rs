@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(pub i64);
 
+/// What helps a clock that was not set.
+pub const SET_CLOCK: &str =
+    "give the board a time server or a clock (timedatectl); it goes on by itself once that is set";
+
 /// 2024-01-01. A wall clock before it was never set: the agent is younger.
 pub const PLAUSIBLE: Timestamp = Timestamp(1_704_067_200_000);
 

@@ -4,6 +4,7 @@
 //! read one certificate at a time, by a thread that ends then. Knows no room.
 //! Distrusts: the files. What is no certificate in them is left out, as every other program does.
 
+use std::error::Error;
 use std::io;
 use std::path::Path;
 
@@ -73,6 +74,21 @@ fn add(store: &mut RootCertStore, certificate: CertificateDer) {
     {
         *last = known.clone(); // borrowed from the program
     }
+}
+
+/// rustls's error, which lies within io errors that do not name it as their source.
+pub fn find_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return Some(tls);
+    }
+    find_tls(error.downcast_ref::<io::Error>()?.get_ref()?)
+}
+
+/// Whether a certificate is refused because it begins later than now: none is given out before that, so it is the
+/// board's clock that is behind.
+pub fn begins_later(error: &rustls::Error) -> bool {
+    use rustls::CertificateError::{NotValidYet, NotValidYetContext};
+    matches!(error, rustls::Error::InvalidCertificate(NotValidYet | NotValidYetContext { .. }))
 }
 
 #[cfg(test)]

@@ -83,6 +83,7 @@ mod tests {
             "None Some(\"config\")",
             "None Some(\"check-config\")",
             "None Some(\"print-unit\")",
+            "None Some(\"forget-neighbour\")",
             "Some('h') Some(\"help\")",
             "Some('V') Some(\"version\")",
         ];

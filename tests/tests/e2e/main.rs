@@ -17,6 +17,7 @@ mod p1_agent_killed;
 mod p1_damaged_image;
 mod p1_disk_guard;
 mod p1_engine;
+mod p1_engine_away;
 mod p1_faults;
 mod p1_first_install;
 mod p1_hand;

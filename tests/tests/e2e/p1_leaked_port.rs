@@ -6,12 +6,12 @@ use serde_json::json;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A port of the board.
 const PORT: u16 = 18_081;
-/// With the time that an engine which has just started is given, and two tries more.
-const FOUND: Duration = Duration::from_secs(90);
+/// Two tries, some seconds apart, on a machine that does other things as well.
+const FOUND: Duration = Duration::from_secs(60);
 /// What the package's unit runs.
 const HELPER: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/systemd/titania-agent-engine-restart");
@@ -71,7 +71,9 @@ fn p1_app_runs_again_though_the_engine_keeps_its_port_after_a_power_cut() {
     let listener = board.listen();
     cut_in_a_start(&board);
     board.boot();
+    let back = Instant::now();
     wait_until(FOUND, "a restart of the engine to be asked for", || request(&board).exists());
+    println!("found {:?} after the engine's return", back.elapsed());
     // The engine's own proxy listens, and no container runs: so it is what it is called.
     assert!(TcpStream::connect(("127.0.0.1", PORT)).is_ok());
     assert!(board.engine().containers().iter().all(|container| !container.is_running()));
@@ -89,6 +91,7 @@ fn p1_app_runs_again_though_the_engine_keeps_its_port_after_a_power_cut() {
 
     assert!(help(&board), "the engine is restarted");
     wallet.wait_version("1.0.0");
+    println!("up {:?} after the engine's first return", back.elapsed());
     wait_until(SOON, "an answer on the port", || {
         let place = Place::Tcp(SocketAddr::from(([127, 0, 0, 1], PORT)));
         let answer = ask(place, "GET", "/version", &[], b"");
@@ -143,7 +146,7 @@ fn p4_port_of_somebody_else_is_not_taken_for_one_that_the_engine_keeps() {
     board.engine().create("web", &body);
     board.engine().start_container("web");
     board.agent().start();
-    // Longer than an engine that has just started is given.
+    // Longer than it takes to find a port that the engine keeps.
     let held = "is published by the container web";
     wait_until(FOUND, "a second refusal", || board.agent().log().matches(held).count() >= 2);
     wallet.wait_reason("port_in_use");

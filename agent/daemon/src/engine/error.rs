@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use titania_core::reason::{Class, Code, Reason};
-use titania_core::time::Timestamp;
+use titania_core::time::{SET_CLOCK, Timestamp};
 
 use super::refusal;
 
@@ -98,6 +98,8 @@ pub enum Refusal {
     RateLimited,
     /// The registry did not answer the engine.
     RegistryUnreachable,
+    /// The registry's certificate begins later than now, by the board's clock.
+    ClockBehind,
     /// What arrived is not what was promised.
     DigestMismatch,
     /// Anything else.
@@ -251,6 +253,7 @@ impl Refusal {
                 Environment,
                 "see whether the board reaches the registry, and the engine's own proxy and CA settings",
             ),
+            Self::ClockBehind => (Code::ClockUnsynced, Environment, SET_CLOCK),
             Self::DigestMismatch => (Code::DigestMismatch, Environment, "it is fetched again"),
             Self::Engine => {
                 (Code::EngineError, Environment, "see the engine's log: journalctl -u docker")

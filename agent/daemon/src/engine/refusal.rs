@@ -125,6 +125,8 @@ pub(super) fn of_pull(message: &str) -> Refusal {
     let any = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if any(&["no space left on device", "disk quota exceeded"]) {
         Refusal::DiskFull
+    } else if any(&["is not yet valid"]) && any(&[" is before "]) {
+        Refusal::ClockBehind // Go says "has expired or is not yet valid: current time … is before …"
     } else if any(&["toomanyrequests", "too many requests", "rate limit"]) {
         Refusal::RateLimited
     } else if any(&[

@@ -141,6 +141,14 @@ fn a_pull_blames_the_right_one() {
             "Get \"https://r/v2/\": dial tcp 10.0.0.1:443: connect: connection refused",
             Refusal::RegistryUnreachable,
         ),
+        (
+            "Get \"https://r/v2/\": x509: certificate has expired or is not yet valid: current time 1970-01-01T00:05:07Z is before 2026-11-24T08:29:58Z",
+            Refusal::ClockBehind,
+        ),
+        (
+            "Get \"https://r/v2/\": x509: certificate has expired or is not yet valid: current time 2026-11-25T00:05:07Z is after 2026-11-24T08:29:58Z",
+            Refusal::RegistryUnreachable,
+        ),
         ("write /var/lib/docker/tmp/GetImageBlob1: no space left on device", Refusal::DiskFull),
         ("filesystem layer verification failed for digest sha256:1", Refusal::DigestMismatch),
         ("Cannot overwrite digest sha256:1", Refusal::Engine),

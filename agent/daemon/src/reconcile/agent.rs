@@ -17,6 +17,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 
 use super::app::App;
+use super::ends::Ends;
 use super::exits::Exits;
 use super::inside::Inside;
 use super::leaks::Leaks;
@@ -51,6 +52,8 @@ pub struct Agent {
     pub apps: RefCell<BTreeMap<AppName, Rc<App>>>,
     /// Ends of containers, as the event stream told them.
     pub exits: RefCell<Exits>,
+    /// Ends that the engine may not tell of.
+    pub ends: Ends,
     /// Ports that the engine refuses, or keeps for nobody.
     pub leaks: RefCell<Leaks>,
     /// Probes.

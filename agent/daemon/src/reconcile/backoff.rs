@@ -8,6 +8,8 @@ const FIRST: Millis = Millis::seconds(10);
 pub const SHORT_MAX: Millis = Millis::seconds(15 * 60);
 /// Longest wait for a registry, and for tries that stop the app.
 pub const LONG_MAX: Millis = Millis::seconds(6 * 60 * 60);
+/// Longest wait for a clock: who sets it tells nobody.
+pub const CLOCK_MAX: Millis = Millis::seconds(60);
 /// Longest `Retry-After` that is honoured.
 pub const RETRY_AFTER_MAX: Millis = Millis::seconds(24 * 60 * 60);
 

@@ -12,7 +12,7 @@ use titania_core::record::Committed;
 use titania_core::release::Release;
 use titania_core::spec::Spec;
 use titania_core::step::Refusal;
-use titania_core::time::{Millis, Timestamp};
+use titania_core::time::{Millis, SET_CLOCK, Timestamp};
 use titania_core::world::Candidate;
 
 /// What is looked at besides the release.
@@ -47,13 +47,38 @@ pub fn refused(release: &Release, by: Measure<'_>, reason: Reason) -> Candidate 
     Candidate::Refused(Box::new(Refusal { release: release.clone(), definition: by.hash, reason }))
 }
 
-/// How long a candidate still is too young; zero when it is old enough or does not say when it was made.
-pub fn is_young_for(release: &Release, definition: &Definition, at: Timestamp) -> Millis {
-    let Some(created) = release.created else {
-        return Millis(0);
+/// Whether a candidate is younger than its definition wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Young {
+    /// It is old enough, or does not say when it was made.
+    No,
+    /// It is, for so long.
+    For(Millis),
+    /// Nobody knows what time it is.
+    Unknown(Box<Reason>),
+}
+
+/// Judges a candidate's age at `at`, by a clock that is set or is not.
+pub fn young(
+    release: &Release,
+    definition: &Definition,
+    is_clock_set: bool,
+    at: Timestamp,
+) -> Young {
+    let min_age = definition.update.min_age;
+    let Some(created) = release.created.filter(|_| min_age.0 > 0) else {
+        return Young::No;
     };
+    if !is_clock_set {
+        let (code, class) = (Code::ClockUnsynced, Class::Environment);
+        let message = "the clock is not set yet, and update.min_age needs it";
+        return Young::Unknown(Reason::new(code, class, message, SET_CLOCK, at).into());
+    }
     let age = u64::try_from(at.0.saturating_sub(created.0)).unwrap_or(0);
-    Millis(definition.update.min_age.0.saturating_sub(age))
+    match min_age.0.saturating_sub(age) {
+        0 => Young::No,
+        wait => Young::For(Millis(wait)),
+    }
 }
 
 /// The specification of a release under a definition, before its image was inspected: the user is carried over

@@ -23,10 +23,14 @@ use crate::engine::{About, EngineError, Kind, Role};
 use crate::store::instance;
 use crate::volumes::RootState;
 
-/// Between two tries to reach an engine that is away: a connect to a Unix socket costs next to nothing.
-const AWAY_LOOK: Duration = Duration::from_secs(1);
+/// Between the first two tries to reach an engine that is away; each further one waits twice as long.
+const AWAY_FIRST: Duration = Duration::from_millis(250);
+/// Longest wait between two: a connect to a Unix socket costs next to nothing, and apps are down until one succeeds.
+const AWAY_MAX: Duration = Duration::from_secs(2);
 /// A stream that ends sooner is not opened again at once: something between here and the engine closes it each time.
 const STREAM_MIN: Millis = Millis::seconds(1);
+/// How long then.
+const STREAM_PAUSE: Duration = Duration::from_secs(1);
 /// Between two looks at a volume root that can't be used.
 const ROOT_LOOK: Duration = Duration::from_secs(5);
 /// Between two looks at all that nobody tells of: a container that another process made or lost, a root unmounted.
@@ -34,19 +38,22 @@ const SAFETY_LOOK: Duration = Duration::from_secs(5 * 60);
 
 /// Keeps contact for ever.
 pub async fn keep(agent: Rc<Agent>, userland: Userland) {
+    let mut away = AWAY_FIRST;
     loop {
         let about = match agent.engine.hello().await {
             Ok(about) => about,
             Err(error) => {
                 lost(&agent, &error);
-                pause(&agent, AWAY_LOOK).await;
+                pause(&agent, away).await;
+                away = (away * 2).min(AWAY_MAX);
                 continue;
             }
         };
         met(&agent, &userland, about);
         if let Err(error) = settle(&agent).await {
             lost(&agent, &error);
-            pause(&agent, AWAY_LOOK).await;
+            pause(&agent, away).await;
+            away = (away * 2).min(AWAY_MAX);
             continue;
         }
         let instance = agent.shared.borrow().instance.clone();
@@ -57,6 +64,7 @@ pub async fn keep(agent: Rc<Agent>, userland: Userland) {
         };
         match agent.engine.events(&instance).await {
             Ok(events) => {
+                away = AWAY_FIRST;
                 agent.exits.borrow_mut().connected();
                 leaks::engine_came(&agent);
                 tidy(&agent, &instance).await;
@@ -69,12 +77,13 @@ pub async fn keep(agent: Rc<Agent>, userland: Userland) {
                 log::info!("the engine's event stream ended: {error}");
                 agent.all_stale();
                 if clock::moment().since(began) < STREAM_MIN {
-                    pause(&agent, AWAY_LOOK).await;
+                    pause(&agent, STREAM_PAUSE).await;
                 }
             }
             Err(error) => {
                 lost(&agent, &error);
-                pause(&agent, AWAY_LOOK).await;
+                pause(&agent, away).await;
+                away = (away * 2).min(AWAY_MAX);
             }
         }
     }

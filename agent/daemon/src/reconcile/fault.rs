@@ -68,8 +68,8 @@ impl From<RegistryError> for Fault {
     fn from(error: RegistryError) -> Self {
         Self::Failed {
             at_least: error.retry_after().unwrap_or(Millis(0)),
+            limit: if error.is_of_clock() { backoff::CLOCK_MAX } else { backoff::LONG_MAX },
             reason: Box::new(error.reason(clock::wall())),
-            limit: backoff::LONG_MAX,
         }
     }
 }

@@ -13,7 +13,8 @@ use titania_core::reason::{Class, Code, Reason};
 use titania_core::record::{Hold, Intent};
 use titania_core::spec::Spec;
 use titania_core::status::{HealthState, WaitingFor};
-use titania_core::time::{Millis, Moment, Timestamp};
+use titania_core::time::{Millis, Moment, SET_CLOCK, Timestamp};
+use titania_core::window::Window;
 use titania_core::world::World;
 
 mod ports;
@@ -104,27 +105,10 @@ fn today<T>(app: &App, intent: &Intent, of: impl Fn(&Definition) -> T) -> T {
 async fn not_now(agent: &Agent, app: &App, world: &World, intent: &Intent) -> Option<Gate> {
     let is_asked_for = intent.trigger == Trigger::Operator;
     let window = today(app, intent, |definition| definition.update.window);
-    if let Some(window) = window.filter(|_| !is_asked_for) {
-        if !clock::is_synced() {
-            let message = "the clock is not set yet, and update.window needs it";
-            return Some(shut(
-                Code::ClockUnsynced,
-                Class::Environment,
-                message,
-                "",
-                WaitingFor::Clock,
-            ));
-        }
-        let wait = window.opens_in(clock::of_day());
-        if wait.0 > 0 {
-            let time = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
-            let message =
-                format!("the window opens at {}, until {}", time(window.from), time(window.to));
-            let mut gate = shut(Code::Operator, Class::Operator, message, "", WaitingFor::Window);
-            gate.look_again = Some(world.now.after(Millis(wait.0.min(CLOCK_LOOK.0))));
-            gate.opens = Some(world.now.after(wait));
-            return Some(gate);
-        }
+    if let Some(window) = window.filter(|_| !is_asked_for)
+        && let Some(gate) = outside(window, world.clock_synced, clock::of_day(), world.now)
+    {
+        return Some(gate);
     }
     if let Some(hold) = world.record.hold.as_ref().filter(|_| !is_asked_for)
         && let Some(wait) = held_for(hold, world.at)
@@ -144,6 +128,25 @@ async fn not_now(agent: &Agent, app: &App, world: &World, intent: &Intent) -> Op
         }
         Err(error) => Some(of_volumes(&error)),
     }
+}
+
+/// Outside of its window, or while nobody knows what time it is. `of_day`: since local midnight.
+fn outside(window: Window, is_clock_set: bool, of_day: Millis, now: Moment) -> Option<Gate> {
+    if !is_clock_set {
+        let message = "the clock is not set yet, and update.window needs it";
+        let class = Class::Environment;
+        return Some(shut(Code::ClockUnsynced, class, message, SET_CLOCK, WaitingFor::Clock));
+    }
+    let wait = window.opens_in(of_day);
+    if wait.0 == 0 {
+        return None;
+    }
+    let time = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+    let message = format!("the window opens at {}, until {}", time(window.from), time(window.to));
+    let mut gate = shut(Code::Operator, Class::Operator, message, "", WaitingFor::Window);
+    gate.look_again = Some(now.after(Millis(wait.0.min(CLOCK_LOOK.0))));
+    gate.opens = Some(now.after(wait));
+    Some(gate)
 }
 
 /// Whether a hold is in force, and for how long; null inside: until it is cleared.

@@ -97,7 +97,7 @@ pub async fn refused(act: &Act<'_>, port: u16, error: &EngineError) -> Fault {
         let refused = Refused::again(leaks.refused.get(&port).copied(), now, engine_at);
         leaks.refused.insert(port, refused);
         let own = |id: &str| act.world.containers.iter().any(|container| container.id == id);
-        refused.judge(now, engine_at, &publishers, |one| own(&one.id))
+        refused.judge(now, &publishers, |one| own(&one.id))
     };
     match judgement {
         Judgement::Held(name) => {
@@ -109,6 +109,20 @@ pub async fn refused(act: &Act<'_>, port: u16, error: &EngineError) -> Fault {
         Judgement::Unsure => soon(error.reason(clock::wall())),
         Judgement::Leaked => leaked(act, port, now),
     }
+}
+
+/// A start was refused because a process, none of a container's, listens at its port. Right after a crash of the engine
+/// that may be a proxy of the dead one that ends just now, and the app is down for it: tried again soon, and the more
+/// seldom the longer this engine runs.
+pub fn taken(act: &Act<'_>, error: &EngineError) -> Fault {
+    let engine_at = act.agent.leaks.borrow().engine_at;
+    let limit = taken_wait(clock::moment().since(engine_at));
+    Fault::Failed { reason: Box::new(error.reason(clock::wall())), limit, at_least: Millis(0) }
+}
+
+/// A quarter of the engine's age, so that what ends within seconds of its return is seen within seconds.
+fn taken_wait(engine_age: Millis) -> Millis {
+    Millis((engine_age.0 / 4).clamp(LOOKS_APART.0, backoff::SHORT_MAX.0))
 }
 
 /// Tried again as soon as a second look says more.
@@ -168,4 +182,16 @@ fn ask(agent: &Agent, why: &str) -> io::Result<()> {
     std::fs::write(folder.join(REQUEST), format!("{why}\n"))?;
     agent.leaks.borrow_mut().asked = Some(clock::moment());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_a_process_has_is_tried_soon_after_the_engine_s_return_and_seldom_later() {
+        for (age, wait) in [(0, 2), (8, 2), (20, 5), (60, 15), (3600, 900), (1_000_000, 900)] {
+            assert_eq!(taken_wait(Millis::seconds(age)), Millis::seconds(wait), "{age}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ mod confined;
 mod contact;
 mod disks;
 pub mod document;
+mod ends;
 mod evidence;
 mod exits;
 mod fault;

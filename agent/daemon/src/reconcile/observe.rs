@@ -21,7 +21,7 @@ use super::agent::Agent;
 use super::app::{App, Look, Memory};
 use super::exits::Ended;
 use super::probes::Subject;
-use super::{candidate, evidence, gates};
+use super::{candidate, ends, evidence, gates};
 use crate::board::clock;
 use crate::engine::{Role, Seen};
 use crate::volumes::VolumesError;
@@ -287,9 +287,14 @@ fn is_pool(uid: u32) -> bool {
     (70_000..=79_999).contains(&uid)
 }
 
-/// Lets the probes watch the wanted container while it runs.
-fn watch(agent: &Agent, app: &App, world: &World) {
-    let subject = subject(app, world);
+/// Lets the probes, and the kernel, watch the wanted container while it runs.
+fn watch(agent: &Rc<Agent>, app: &App, world: &World) {
+    let subject = {
+        let memory = app.memory.borrow();
+        let seen = running(&memory, world);
+        ends::watch(agent, &app.name, seen);
+        seen.and_then(|seen| subject(&memory, world, seen))
+    };
     let mut probes = agent.probes.borrow_mut();
     match subject {
         Some(subject) => probes.watch(&app.name, subject),
@@ -297,14 +302,17 @@ fn watch(agent: &Agent, app: &App, world: &World) {
     }
 }
 
-fn subject(app: &App, world: &World) -> Option<Subject> {
+/// The wanted container, while it runs.
+fn running<'a>(memory: &'a Memory, world: &World) -> Option<&'a Seen> {
     let generation = world.wanted_generation()?;
     world.container(generation).filter(|c| c.is_up())?;
-    let memory = app.memory.borrow();
-    let seen =
-        memory.seen.as_ref()?.containers.iter().find(
-            |seen| matches!(&seen.role, Role::App { generation: g, .. } if *g == generation),
-        )?;
+    let is_its =
+        |seen: &&Seen| matches!(&seen.role, Role::App { generation: g, .. } if *g == generation);
+    memory.seen.as_ref()?.containers.iter().find(is_its)
+}
+
+fn subject(memory: &Memory, world: &World, seen: &Seen) -> Option<Subject> {
+    let generation = world.wanted_generation()?;
     let spec = world.spec(generation)?;
     let probation = memory.record.intent.as_ref().filter(|i| i.generation == generation);
     let spent = probation.and_then(|i| i.probation.as_ref()).map_or(Millis(0), |p| p.elapsed_ms);

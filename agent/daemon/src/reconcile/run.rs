@@ -14,6 +14,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::agent::{Agent, Me, Shared};
+use super::ends::Ends;
 use super::exits::Exits;
 use super::inside::Inside;
 use super::leaks::Leaks;
@@ -159,6 +160,7 @@ fn open(
         shared: RefCell::new(Shared::new()),
         apps: RefCell::new(BTreeMap::new()),
         exits: RefCell::new(Exits::default()),
+        ends: Ends::default(),
         leaks: RefCell::new(Leaks::default()),
         probes: RefCell::new(probes),
         polls: Polls::default(),

@@ -8,6 +8,9 @@ pub(super) const WAIT_MIN: Millis = Millis::seconds(10);
 /// Longest wait of our own.
 pub(super) const WAIT_MAX: Millis = Millis::seconds(6 * 3600);
 
+/// Longest wait while the board's clock is at fault: who sets it tells nobody.
+pub(super) const CLOCK_WAIT_MAX: Millis = Millis::seconds(60);
+
 /// Longest `Retry-After` that is honoured: a mistake of a registry must not silence a board for a year.
 pub(super) const RETRY_AFTER_MAX: Millis = Millis::seconds(24 * 3600);
 
@@ -28,12 +31,13 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// The host failed as a whole. What it asks for wins over our own wait, but is never less than the first one.
-    pub(super) fn failed(&mut self, now: Moment, retry_after: Option<Millis>) {
+    /// The host failed as a whole. What it asks for wins over our own wait, at most `longest`, but is never less than the
+    /// first one.
+    pub(super) fn failed(&mut self, now: Moment, retry_after: Option<Millis>, longest: Millis) {
         let doubled = WAIT_MIN.0.saturating_mul(1 << self.failures.min(20));
         self.failures = self.failures.saturating_add(1);
         let wait = retry_after
-            .map_or(doubled.min(WAIT_MAX.0), |asked| asked.0.clamp(WAIT_MIN.0, RETRY_AFTER_MAX.0));
+            .map_or(doubled.min(longest.0), |asked| asked.0.clamp(WAIT_MIN.0, RETRY_AFTER_MAX.0));
         self.not_before =
             Some(NotBefore { at: now.after(Millis(wait)), ordered: retry_after.is_some() });
     }

@@ -7,7 +7,7 @@ use titania_core::digest::Digest;
 use titania_core::oci::OciError;
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::release::Release;
-use titania_core::time::{Millis, Timestamp};
+use titania_core::time::{Millis, SET_CLOCK, Timestamp};
 
 /// Why no answer came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum NoAnswer {
     Connect,
     /// No agreement on encryption, or a certificate that is not trusted.
     Tls,
+    /// A certificate that begins later than now, by the board's clock.
+    Clock,
     /// Too slow.
     Timeout,
     /// The connection ended in the middle.
@@ -119,6 +121,7 @@ impl fmt::Display for NoAnswer {
             Self::Dns => "its name was not found",
             Self::Connect => "no connection",
             Self::Tls => "no trusted TLS connection",
+            Self::Clock => "its certificate is not valid yet by the board's clock",
             Self::Timeout => "no answer in time",
             Self::Broken => "the connection broke",
         })
@@ -200,6 +203,10 @@ impl RegistryError {
 
     fn code(&self) -> (Code, Class) {
         match self {
+            // A certificate is not given out before it begins: it is the clock that is behind.
+            Self::Unreachable { cause: NoAnswer::Clock, .. } => {
+                (Code::ClockUnsynced, Class::Environment)
+            }
             Self::Unreachable { .. } | Self::Protocol { .. } | Self::Server { .. } => {
                 (Code::RegistryUnreachable, Class::Environment)
             }
@@ -275,6 +282,11 @@ impl RegistryError {
         }
     }
 
+    /// Whether the board's clock is at fault: that may be set any moment.
+    pub fn is_of_clock(&self) -> bool {
+        matches!(self, Self::Unreachable { cause: NoAnswer::Clock, .. })
+    }
+
     /// Whether it follows from bytes that were verified, so that it stays until the tag moves.
     pub(super) fn is_of_content(&self) -> bool {
         matches!(self, Self::NoPlatform { .. } | Self::TooDeep { .. } | Self::Malformed { .. })
@@ -295,11 +307,8 @@ fn unreachable_hint(host: &str, cause: NoAnswer, text: &str) -> String {
         NoAnswer::Dns => {
             format!("check the board's network and name servers; or the spelling of {host}")
         }
-        NoAnswer::Tls
-            if text.contains("NotValidYet")
-                || text.contains("not valid yet")
-                || text.contains("xpired") =>
-        {
+        NoAnswer::Clock => SET_CLOCK.to_owned(),
+        NoAnswer::Tls if text.contains("xpired") => {
             format!("check the board's clock, then the certificate of {host}")
         }
         NoAnswer::Tls

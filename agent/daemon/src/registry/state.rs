@@ -12,6 +12,7 @@ use titania_core::release::Release;
 use titania_core::time::Moment;
 use titania_core::track::{self, Track};
 
+use super::backoff::{CLOCK_WAIT_MAX, WAIT_MAX};
 use super::client::{Ask, Host, malformed, named};
 use super::error::{Failure, RegistryError};
 use super::token::Auth;
@@ -93,7 +94,8 @@ impl State {
         let mut backoff = host.backoff.get();
         match error.filter(|error| error.is_of_host()) {
             Some(error) => {
-                backoff.failed(clock.now(), error.retry_after());
+                let longest = if error.is_of_clock() { CLOCK_WAIT_MAX } else { WAIT_MAX };
+                backoff.failed(clock.now(), error.retry_after(), longest);
                 self.failed = round.map(|round| (round, error.clone()));
             }
             None => backoff.answered(),

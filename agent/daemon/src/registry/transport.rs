@@ -195,8 +195,9 @@ fn lost(error: &ClientError) -> Lost {
     let mut text = deepest(error);
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
-        if let Some(tls) = find_tls(error) {
-            return Lost::NoAnswer(NoAnswer::Tls, tls.to_string());
+        if let Some(tls) = trust::find_tls(error) {
+            let cause = if trust::begins_later(tls) { NoAnswer::Clock } else { NoAnswer::Tls };
+            return Lost::NoAnswer(cause, tls.to_string());
         }
         if let Some(http) = error.downcast_ref::<hyper::Error>()
             && http.is_parse()
@@ -221,14 +222,6 @@ fn lost(error: &ClientError) -> Lost {
         next = error.source();
     }
     Lost::NoAnswer(cause, text)
-}
-
-/// rustls's error, which lies within io errors that do not name it as their source.
-fn find_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-        return Some(tls);
-    }
-    find_tls(error.downcast_ref::<io::Error>()?.get_ref()?)
 }
 
 fn deepest(error: &(dyn Error + 'static)) -> String {

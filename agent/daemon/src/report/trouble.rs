@@ -2,11 +2,12 @@
 
 use rumqttc::{ConnectReturnCode, ConnectionError};
 use titania_core::reason::{Class, Code, Reason};
-use titania_core::time::Timestamp;
+use titania_core::time::{SET_CLOCK, Timestamp};
 
 use super::connection::{KEEP_ALIVE, PACKETS_IN_MAX};
 use super::settings::Address;
 use super::tls;
+use crate::trust;
 
 fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_millisecond())
@@ -49,6 +50,12 @@ pub(super) fn flood(address: &Address) -> Reason {
     )
 }
 
+fn is_of_clock(error: &rumqttc::TlsError) -> bool {
+    trust::find_tls(error)
+        .or_else(|| std::error::Error::source(error).and_then(trust::find_tls))
+        .is_some_and(trust::begins_later)
+}
+
 /// The connection could not be made, or ended.
 pub(super) fn lost(address: &Address, error: &ConnectionError) -> Reason {
     let unreachable = |message: String, hint: &str| {
@@ -71,6 +78,15 @@ pub(super) fn lost(address: &Address, error: &ConnectionError) -> Reason {
                 now(),
             )
         }
+        ConnectionError::Tls(error) if is_of_clock(error) => Reason::new(
+            Code::ClockUnsynced,
+            Class::Environment,
+            format!(
+                "no TLS connection to {address}: its certificate is not valid yet by the board's clock"
+            ),
+            SET_CLOCK,
+            now(),
+        ),
         ConnectionError::Tls(error) => unreachable(
             format!("no TLS connection to {address}: {error}"),
             "see ca under [mqtt] in agent.toml, the broker's certificate, and the board's clock",

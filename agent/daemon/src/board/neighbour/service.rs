@@ -4,7 +4,7 @@
 //! Promise: one line, an address, is read, within bounds; all that comes of it is that its unanswered entry goes.
 //! Distrusts: who asks. The agent trusts nothing that is answered: it is for the log.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -64,16 +64,12 @@ pub fn serve(question: impl Read, mut answer: impl Write) -> io::Result<()> {
 
 fn address(question: impl Read) -> io::Result<IpAddr> {
     let mut line = Vec::new();
-    for byte in question.take(LINE_BYTES_MAX).bytes() {
-        match byte? {
-            b'\n' => break,
-            byte => line.push(byte),
-        }
-    }
+    BufReader::new(question.take(LINE_BYTES_MAX)).read_until(b'\n', &mut line)?;
+    let line = line.strip_suffix(b"\n").unwrap_or(&line);
     if line.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let text = std::str::from_utf8(&line).ok();
+    let text = std::str::from_utf8(line).ok();
     text.and_then(|text| text.parse().ok())
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this is no address"))
 }

@@ -73,13 +73,30 @@ fn a_candidate_may_be_too_young() {
     let mut definition = definition();
     definition.update.min_age = Millis(1000);
     for (created, at, want) in [
-        (Some(5000), 5000, 1000),
-        (Some(5000), 5400, 600),
-        (Some(5000), 6000, 0),
-        (Some(5000), 4000, 1000),
-        (None, 0, 0),
+        (Some(5000), 5000, Young::For(Millis(1000))),
+        (Some(5000), 5400, Young::For(Millis(600))),
+        (Some(5000), 6000, Young::No),
+        (Some(5000), 4000, Young::For(Millis(1000))),
+        (None, 0, Young::No),
     ] {
-        let young = is_young_for(&release(1, None, created), &definition, Timestamp(at));
-        assert_eq!(young, Millis(want), "{created:?} at {at}");
+        let judged = young(&release(1, None, created), &definition, true, Timestamp(at));
+        assert_eq!(judged, want, "{created:?} at {at}");
     }
+}
+
+#[test]
+fn an_age_waits_for_the_clock_and_says_so() {
+    let mut definition = definition();
+    let old = release(1, None, Some(5000));
+    let in_1970 = Timestamp(60_000);
+    assert_eq!(young(&old, &definition, false, in_1970), Young::No, "no age is wanted");
+    definition.update.min_age = Millis(1000);
+    let Young::Unknown(reason) = young(&old, &definition, false, in_1970) else {
+        panic!("it is told how old it is by a clock that nobody set");
+    };
+    assert_eq!((reason.code, reason.class), (Code::ClockUnsynced, Class::Environment));
+    assert!(reason.message.contains("update.min_age"), "{reason:?}");
+    assert!(reason.hint.contains("timedatectl"), "{reason:?}");
+    assert_eq!(young(&old, &definition, true, in_1970), Young::No);
+    assert_eq!(young(&release(1, None, None), &definition, false, in_1970), Young::No);
 }

@@ -3,7 +3,7 @@
 use titania_core::names::BootId;
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::status::{BoardStatus, Disk, EngineState, EngineStatus, MqttStatus};
-use titania_core::time::Timestamp;
+use titania_core::time::{SET_CLOCK, Timestamp};
 
 use super::as_before;
 
@@ -44,7 +44,7 @@ pub fn board(view: BoardView<'_>) -> BoardStatus {
             Code::ClockUnsynced,
             Class::Environment,
             "the clock was not set since the board started: times may be wrong, and windows stay shut",
-            "give the board a time server or a clock: timedatectl",
+            SET_CLOCK,
             view.at,
         ));
     }

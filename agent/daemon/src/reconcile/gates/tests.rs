@@ -41,6 +41,25 @@ fn an_address_that_the_board_does_not_have_shuts_the_gate() {
 }
 
 #[test]
+fn a_window_stays_shut_until_the_clock_is_set_and_says_so() {
+    let hour = |hour: u64| Millis(hour * 3_600_000);
+    let night = Window { from: 2 * 60, to: 5 * 60 };
+    let now = Moment(77);
+    // 1970-01-01 03:00 lies within it, by a clock that nobody has set.
+    let gate = outside(night, false, hour(3), now).expect("shut");
+    assert_eq!(gate.reason.code, Code::ClockUnsynced);
+    assert_eq!(gate.reason.class, Class::Environment);
+    assert_eq!(gate.waiting_for, WaitingFor::Clock);
+    assert!(gate.reason.hint.contains("timedatectl"), "{gate:?}");
+    assert!(gate.look_again.is_some() && gate.opens.is_none(), "{gate:?}");
+    assert_eq!(outside(night, true, hour(3), now), None);
+    let gate = outside(night, true, hour(1), now).expect("shut");
+    assert_eq!(gate.waiting_for, WaitingFor::Window);
+    assert_eq!(gate.opens, Some(now.after(hour(1))), "by the clock that never jumps");
+    assert_eq!(gate.look_again, Some(now.after(CLOCK_LOOK)), "the other one may");
+}
+
+#[test]
 fn a_hold_is_in_force_until_its_end() {
     let hold = |until| Hold { by: "uid:0".into(), reason: "exam".into(), until };
     let at = Timestamp(1000);

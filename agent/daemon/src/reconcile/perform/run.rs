@@ -8,6 +8,7 @@ use titania_core::event::{EventType, Level};
 use titania_core::names::Generation;
 use titania_core::reason::{Class, Code};
 use titania_core::spec::Spec;
+use titania_core::status::ContainerState;
 use titania_core::time::Millis;
 use titania_core::world::Container;
 
@@ -48,6 +49,9 @@ impl Act<'_> {
     pub(super) async fn stop(&self, generation: Generation) -> Result<(), Fault> {
         let container = self.container(generation)?;
         let grace = self.spec(generation).map_or(GRACE, |spec| spec.definition.shape.stop.grace);
+        // One that the engine calls running though it has ended has nothing to put in order.
+        let is_dead = container.state == ContainerState::Running && !container.alive;
+        let grace = if is_dead { Millis(0) } else { grace };
         let began = clock::moment();
         let was_up = container.is_up();
         if was_up && self.is_cutover(generation) {
@@ -182,6 +186,9 @@ impl Act<'_> {
                 }
                 match error.allocated_port() {
                     Some(port) => Err(leaks::refused(self, port, &error).await),
+                    None if error.refusal() == Some(Refusal::PortInUse) => {
+                        Err(leaks::taken(self, &error))
+                    }
                     None => Err(error.into()),
                 }
             }

@@ -3,13 +3,12 @@
 use std::rc::Rc;
 
 use titania_core::reason::Code;
-use titania_core::release::Release;
 use titania_core::time::Millis;
 use titania_core::world::Candidate;
 
 use super::super::agent::Agent;
-use super::super::app::{App, InForce};
-use super::super::candidate::{self, Measure};
+use super::super::app::App;
+use super::super::candidate::{self, Measure, Young, young};
 use super::{Answer, key};
 use crate::board::clock;
 
@@ -51,15 +50,21 @@ pub(super) fn judge(agent: &Rc<Agent>, app: &Rc<App>, answer: &Answer) {
         let current = memory.record.current.as_ref();
         let by = Measure { definition: &force.definition, hash: force.hash, current, at };
         match answer {
-            Ok(resolved) => match too_young(&resolved.release, &force) {
-                Some(wait) => memory.young_until = Some(clock::moment().after(wait)),
-                None => {
-                    memory.candidate = match candidate::judge(&resolved.release, by) {
-                        Candidate::Known(spec) => Candidate::Known(memory.record.share(spec)),
-                        other => other,
-                    };
+            Ok(resolved) => {
+                match young(&resolved.release, &force.definition, clock::is_synced(), at) {
+                    Young::For(wait) => memory.young_until = Some(clock::moment().after(wait)),
+                    Young::Unknown(reason) => {
+                        memory.young_until = Some(clock::moment().after(CLOCK_LOOK));
+                        memory.warnings.insert(reason.code, *reason);
+                    }
+                    Young::No => {
+                        memory.candidate = match candidate::judge(&resolved.release, by) {
+                            Candidate::Known(spec) => Candidate::Known(memory.record.share(spec)),
+                            other => other,
+                        };
+                    }
                 }
-            },
+            }
             Err(failure) if failure.refuses() => {
                 memory.candidate =
                     candidate::refused(&failure.release, by, failure.error.reason(at));
@@ -86,16 +91,6 @@ fn is_of_registry(code: Code) -> bool {
             | Code::RateLimited
             | Code::ImageMissing
             | Code::ConfigInvalid
+            | Code::ClockUnsynced
     )
-}
-
-fn too_young(release: &Release, force: &InForce) -> Option<Millis> {
-    if force.definition.update.min_age.0 == 0 {
-        return None;
-    }
-    if !clock::is_synced() {
-        return Some(CLOCK_LOOK);
-    }
-    let wait = candidate::is_young_for(release, &force.definition, clock::wall());
-    (wait.0 > 0).then_some(wait)
 }

@@ -4,7 +4,7 @@ use titania_core::reason::{Class, Code};
 use titania_core::time::{Millis, Timestamp};
 
 use super::super::NotBefore;
-use super::super::backoff::Backoff;
+use super::super::backoff::{Backoff, WAIT_MAX};
 use super::fake::{ARM, Fake};
 use super::server::{Reply, Server};
 use super::*;
@@ -78,21 +78,21 @@ fn our_own_pause_doubles_from_10_s_to_6_h_and_ends_with_an_answer() {
     let now = Moment(5);
     let mut waits = Vec::new();
     for _ in 0..40 {
-        backoff.failed(now, None);
+        backoff.failed(now, None, WAIT_MAX);
         waits.extend(backoff.not_before().map(|pause| pause.at.since(now).0 / 1000));
     }
     assert_eq!(waits[..4], [10, 20, 40, 80]);
     assert_eq!(waits[11..13], [20_480, 21_600]);
     assert_eq!(waits[39], 21_600);
     assert_eq!(backoff.ordered(now), None, "our own pause binds no operator");
-    backoff.failed(now, Some(Millis::seconds(30)));
+    backoff.failed(now, Some(Millis::seconds(30)), WAIT_MAX);
     assert_eq!(
         backoff.not_before(),
         Some(NotBefore { at: now.after(Millis::seconds(30)), ordered: true })
     );
     backoff.answered();
     assert_eq!(backoff.not_before(), None);
-    backoff.failed(now, None);
+    backoff.failed(now, None, WAIT_MAX);
     assert_eq!(backoff.not_before().map(|pause| pause.at), Some(now.after(Millis::seconds(10))));
 }
 

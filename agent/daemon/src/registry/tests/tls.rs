@@ -8,6 +8,8 @@ use std::sync::Arc;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use titania_core::reason::{Class, Code};
+use titania_core::time::{Millis, Timestamp};
 
 use super::*;
 
@@ -17,11 +19,16 @@ pub fn certificate(name: &str) -> PathBuf {
 
 /// A server of TLS that answers whatever comes with 404.
 fn server() -> String {
-    let chain = CertificateDer::pem_file_iter(certificate("server.pem"))
+    server_of("server")
+}
+
+/// The same with another certificate and its key.
+fn server_of(name: &str) -> String {
+    let chain = CertificateDer::pem_file_iter(certificate(&format!("{name}.pem")))
         .expect("a file")
         .collect::<Result<Vec<_>, _>>()
         .expect("certificates");
-    let key = PrivateKeyDer::from_pem_file(certificate("server.key")).expect("a key");
+    let key = PrivateKeyDer::from_pem_file(certificate(&format!("{name}.key"))).expect("a key");
     let config =
         ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -68,6 +75,25 @@ async fn an_authority_of_the_settings_is_trusted_and_none_else() {
     let error = board.error(&host, "1").await;
     assert!(matches!(error, RegistryError::Unreachable { cause: NoAnswer::Tls, .. }), "{error:?}");
     assert!(error.hint().contains("ca = "), "{}", error.hint());
+}
+
+#[tokio::test]
+async fn a_certificate_that_begins_later_is_the_clock_s_fault_and_looked_at_again_each_minute() {
+    // Begins in 2100: what a board that wakes up in 1970 sees of every certificate.
+    let host = server_of("later");
+    let mut board = Board::with(&[trusting(&host, Some(certificate("later-ca.pem")))], PATIENT);
+    for _ in 0..12 {
+        let error = board.error(&host, "1").await;
+        let is_clock = matches!(error, RegistryError::Unreachable { cause: NoAnswer::Clock, .. });
+        assert!(is_clock, "{error:?}");
+        let reason = error.reason(Timestamp(0));
+        assert_eq!((reason.code, reason.class), (Code::ClockUnsynced, Class::Environment));
+        assert!(reason.message.contains("not valid yet by the board's clock"), "{reason:?}");
+        assert!(reason.hint.contains("timedatectl"), "{reason:?}");
+        let pause = board.registries.not_before(&host).expect("a pause");
+        assert!(pause.at.since(board.now) <= Millis::seconds(61), "{pause:?}");
+        board.now = pause.at;
+    }
 }
 
 /// A server that reads some bytes, says `answer` to whatever they are, and hangs up.
