@@ -1,6 +1,7 @@
 //! What memory keeps of down time, restarts and exits.
 
 use super::*;
+use titania_core::world::Doubt;
 
 #[test]
 fn down_time_adds_up_over_an_update_and_is_null_when_none_was_seen() {
@@ -48,4 +49,27 @@ fn three_exits_within_ten_minutes_are_a_crash_loop() {
     assert!(!memory.is_crash_loop(second, at(2)), "the next one is not to blame");
     memory.exited(second, at(3));
     assert_eq!(memory.exits.len(), 1);
+}
+
+#[test]
+fn an_image_is_suspected_once_in_a_while_unless_it_was_removed_since() {
+    let (first, second) = (Generation(1), Generation(2));
+    let at = |minutes: u64| Moment(minutes * 60_000);
+    let mut memory = Memory::new(Record::default(), RecordFrom::Nowhere);
+    let suspected = Some((first, Doubt::Suspected));
+    memory.suspect(first, at(1));
+    assert_eq!(memory.evidence.doubt, suspected);
+    (memory.looked, memory.evidence.doubt) = (Some((first, at(1))), None); // it was sound
+    memory.suspect(first, at(11));
+    assert_eq!(memory.evidence.doubt, None);
+    memory.suspect(second, at(11));
+    assert_eq!(memory.evidence.doubt, Some((second, Doubt::Suspected)), "another image");
+    memory.suspect(first, at(12));
+    assert_eq!(memory.evidence.doubt, suspected);
+    memory.evidence.doubt = Some((first, Doubt::Damaged));
+    memory.looked = None;
+    memory.suspect(first, at(30));
+    assert_eq!(memory.evidence.doubt, Some((first, Doubt::Damaged)), "that is known");
+    memory.forgive_all();
+    assert_eq!((memory.evidence.doubt, memory.looked), (None, None), "an operator's retry");
 }
