@@ -20,6 +20,7 @@ mod asked;
 mod boot_rule;
 mod candidates;
 mod edges;
+mod mend;
 mod record;
 mod room;
 

@@ -173,6 +173,14 @@ fn assemble(agent: &Agent, app: &App, barrier: Option<(Reason, WaitingFor)>) -> 
         }),
     };
     if barrier.is_none() {
+        // At the first look of a run the engine may have tried it again for a while, and wait longer each time.
+        let restarts =
+            containers.iter().find(|c: &&Container| c.state == ContainerState::Restarting);
+        if let Some(restarts) = restarts.map(|c| c.generation)
+            && memory.record.current.as_ref().is_some_and(|current| current.generation == restarts)
+        {
+            memory.suspect(restarts, now);
+        }
         evidence::keep_up(&mut memory.evidence, &memory.record, &containers, &images);
         memory.in_use.retain(|generation, until| *until > now && images.contains(generation));
         memory.evidence.in_use = memory.in_use.keys().copied().collect();

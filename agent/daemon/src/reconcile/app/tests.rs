@@ -2,7 +2,7 @@
 
 use titania_core::reason::Class;
 use titania_core::time::Timestamp;
-use titania_core::world::Failure;
+use titania_core::world::{Doubt, Failure};
 
 use super::*;
 
@@ -79,4 +79,27 @@ fn more_room_ends_what_waits_for_a_disk_and_nothing_else() {
     assert!(memory.pause.is_none() && !memory.waits_for_disk());
     memory.pause = Some(pause(Code::EngineError));
     assert!(!memory.disk_has_more_room() && memory.pause.is_some());
+}
+
+#[test]
+fn an_image_is_suspected_once_in_a_while_unless_it_was_removed_since() {
+    let (first, second) = (Generation(1), Generation(2));
+    let at = |minutes: u64| Moment(minutes * 60_000);
+    let mut memory = Memory::new(Record::default(), RecordFrom::Nowhere);
+    let suspected = Some((first, Doubt::Suspected));
+    memory.suspect(first, at(1));
+    assert_eq!(memory.evidence.doubt, suspected);
+    (memory.looked, memory.evidence.doubt) = (Some((first, at(1))), None); // it was sound
+    memory.suspect(first, at(11));
+    assert_eq!(memory.evidence.doubt, None);
+    memory.suspect(second, at(11));
+    assert_eq!(memory.evidence.doubt, Some((second, Doubt::Suspected)), "another image");
+    memory.suspect(first, at(12));
+    assert_eq!(memory.evidence.doubt, suspected);
+    memory.evidence.doubt = Some((first, Doubt::Damaged));
+    memory.looked = None;
+    memory.suspect(first, at(30));
+    assert_eq!(memory.evidence.doubt, Some((first, Doubt::Damaged)), "that is known");
+    memory.forgive_all();
+    assert_eq!((memory.evidence.doubt, memory.looked), (None, None), "an operator's retry");
 }

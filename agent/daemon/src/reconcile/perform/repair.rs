@@ -18,6 +18,9 @@ use super::image::{self, Entry};
 use crate::board::clock;
 use crate::engine::{Holder, ImageFacts};
 
+/// Digits of an id that a person is told: engines take them for it.
+const ID_SHOWN: usize = 12;
+
 impl Act<'_> {
     /// Looks into the image of a release that ran once and does not start now.
     pub(super) async fn look(&self, generation: Generation, spec: &Spec) -> Result<(), Fault> {
@@ -142,8 +145,9 @@ impl Act<'_> {
         );
         let is_nobodys = holder.tags.is_empty() && holder.containers.is_empty();
         if holder.image != image && is_nobodys {
-            let name = holder.names.first().unwrap_or(&holder.image);
-            names.push(format!("image {name}"));
+            let id = holder.image.trim_start_matches("sha256:");
+            let short = id.get(..ID_SHOWN).unwrap_or(id);
+            names.push(format!("image {}", holder.names.first().map_or(short, String::as_str)));
         }
         names
     }
@@ -178,6 +182,7 @@ impl Act<'_> {
             memory.steps.clear();
         }
         memory.looked = None;
+        memory.exits.clear(); // what is made again has not ended yet
         memory.evidence.doubt = None;
         memory.evidence.inspected.take_if(|(of, _)| *of == generation);
         memory.evidence.repaired = Some((generation, clock::wall()));
@@ -261,6 +266,7 @@ fn shared(lost: &str, others: &[String]) -> Fault {
         "{lost}; it can't be fetched again while its layers are held by {}",
         others.join(", ")
     );
-    let hint = "remove the containers and images of those named (docker rm, docker rmi): apps fetch theirs again by themselves";
+    let hint = "stop those named (agentctl stop), remove their containers and images (docker rm, docker rmi), then: \
+                agentctl retry for this one, agentctl start for those";
     Fault::new(Code::ImageDamaged, Class::Environment, message, hint)
 }

@@ -3,6 +3,7 @@
 use super::*;
 use titania_core::status::Act;
 use titania_core::step::Refusal;
+use titania_core::world::Doubt;
 
 use AppState as S;
 use Decision::{Blocked, Do, Idle, Wait};
@@ -145,4 +146,37 @@ fn while_the_engine_is_away_nobody_knows() {
     let case = Case::new(away, board(Code::EngineAway, WaitingFor::Engine));
     let next = (Act::Retry, Some(30), Some(WaitingFor::Engine));
     is(Case { away: true, ..case }, S::Unknown, Some(Code::EngineAway), next);
+}
+
+#[test]
+fn a_damaged_image_is_shown_as_a_repair_until_the_app_is_up() {
+    let damaged = |change: fn(&mut World)| {
+        let mut world = down();
+        world.evidence.doubt = Some((OLD, Doubt::Damaged));
+        change(&mut world);
+        world
+    };
+    let away = Blocked(failed(Code::RegistryUnreachable), Some(Moment(110_000)));
+    let next = (Act::Retry, Some(10), Some(WaitingFor::Registry));
+    is(Case::new(damaged(|_| ()), away.clone()), S::Blocked, Some(Code::RegistryUnreachable), next);
+    let shown = Case::new(damaged(|_| ()), away).made(None).update.expect("it is shown");
+    assert_eq!((shown.id.as_str(), shown.trigger), ("wallet-g1", Trigger::Repair));
+    assert_eq!(shown.to.version.as_deref(), Some("1.0.0"));
+    let removed = |w: &mut World| {
+        w.evidence.doubt = None;
+        w.evidence.repaired = Some((OLD, AT));
+    };
+    let fetching = Case::new(damaged(removed), Do(Step::Fetch(OLD, spec("1.0.0"))));
+    assert_eq!(fetching.made(None).update.map(|update| update.step), Some(StepName::Fetch));
+    let up = |w: &mut World| {
+        w.evidence.doubt = None;
+        w.evidence.repaired = Some((OLD, AT));
+        w.containers = vec![container(OLD, ContainerState::Running)];
+    };
+    assert_eq!(steady(damaged(up)).made(None).update, None);
+    assert_eq!(steady(well()).made(None).update, None);
+    for (again, waiting_for) in [(false, WaitingFor::Registry), (true, WaitingFor::Operator)] {
+        let stuck = Case::new(damaged(|_| ()), Blocked(Why::ImageDamaged { again }, None));
+        is(stuck, S::Blocked, Some(Code::ImageDamaged), (Act::Retry, None, Some(waiting_for)));
+    }
 }
