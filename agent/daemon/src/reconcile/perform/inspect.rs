@@ -76,7 +76,7 @@ impl Act<'_> {
         let shape = &spec.definition.shape;
         let entry = image::find(shape, image, async |path: &str| probe.look(path).await).await?;
         judge_entry(&entry)?;
-        let asks_image = matches!(shape.user, UserRule::Image | UserRule::Auto);
+        let asks_image = matches!(shape.user, UserRule::Image | UserRule::Auto | UserRule::Mapped);
         if !asks_image {
             return Ok(UserFiles::default());
         }
@@ -101,7 +101,8 @@ impl Act<'_> {
         };
         let kept = candidate::kept_user(&spec.definition, self.world.record.current.as_ref());
         self.warn_of_change(kept, says, shape.allow_root);
-        match users::choose(&shape.user, shape.allow_root, says, kept) {
+        let is_mapped = self.agent.map_base().is_some();
+        match users::choose(&shape.user, shape.allow_root, says, kept, is_mapped) {
             Ok(Chosen::Numbers(owner)) => Ok(owner),
             Ok(Chosen::Pool) => {
                 let uid = self.agent.volumes.assign_pool_uid(&self.app.name).await?;
@@ -134,7 +135,7 @@ impl Act<'_> {
 
 fn refused(fault: &UserFault) -> Fault {
     let (code, class) = match fault {
-        UserFault::Root { .. } => (Code::NeedsRootStart, Class::Config),
+        UserFault::Root { .. } | UserFault::NotMapped => (Code::NeedsRootStart, Class::Config),
         UserFault::NoUser(_) | UserFault::NoGroup(_) | UserFault::Number(_) => {
             (Code::NotRunnable, Class::Release)
         }
