@@ -41,6 +41,7 @@ pub struct Agent {
     rights: RefCell<Option<Vec<String>>>,
     /// Whether it logs each step that it takes.
     is_talkative: Cell<bool>,
+    environment: RefCell<Vec<String>>,
 }
 
 /// The user that [`Agent::unprivileged`] runs it under: none that Debian or the pool of apps gives.
@@ -55,6 +56,7 @@ impl Agent {
             process: RefCell::new(None),
             rights: RefCell::new(None),
             is_talkative: Cell::new(false),
+            environment: RefCell::default(),
         };
         for place in [agent.definitions(), agent.state(), agent.volumes()] {
             std::fs::create_dir_all(place).expect("a folder for the agent");
@@ -138,6 +140,11 @@ impl Agent {
         self.is_talkative.set(true);
     }
 
+    /// From the next start on it has these variables, `name=value`, too.
+    pub fn set_environment(&self, lines: &[String]) {
+        *self.environment.borrow_mut() = lines.to_vec();
+    }
+
     /// Its log file.
     pub fn log_file(&self) -> PathBuf {
         self.folder.join("agentd.log")
@@ -169,6 +176,7 @@ impl Agent {
         // As its unit runs it: with what that sets, without what the machine's users set.
         let mut words = ["-u", "SSL_CERT_FILE", "-u", "SSL_CERT_DIR"].map(str::to_owned).to_vec();
         words.extend(unit_environment());
+        words.extend(self.environment.borrow().iter().cloned());
         if self.is_talkative.get() {
             words.push("TITANIA_LOG=debug".to_owned());
         }

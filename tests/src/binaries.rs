@@ -149,7 +149,16 @@ pub fn target() -> PathBuf {
 
 fn build(arguments: &[&str]) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let done = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    // What cargo tells a test of its package: build scripts look at these names (ring's does), and would be run again,
+    // with all that depends on them, at each turn from a build of a person's to one of a test's.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    let done = command
         .arg("build")
         .arg("--quiet")
         .args(arguments)

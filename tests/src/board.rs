@@ -48,6 +48,8 @@ pub struct Settings {
     pub registry_login: bool,
     /// Proxies stand between agent and engine, and before the registry: [`Board::between`].
     pub proxies: bool,
+    /// The engine maps users: uid 0 of a container is [`crate::MAPPED_UID`] of the board.
+    pub maps_users: bool,
     /// Volumes, state folder and the engine's data lie each on a small disk: [`Board::disks`].
     pub small_disks: bool,
 }
@@ -89,7 +91,7 @@ impl Board {
         let namespace = Namespace::enter();
         let disks = settings.small_disks.then(|| Disks::mount(&folder));
         let registry = Registry::new(&folder, settings.registry_login, settings.proxies);
-        let engine = Engine::new(&folder, settings.engine_arguments);
+        let engine = Engine::new(&folder, settings.engine_arguments, settings.maps_users);
         let between =
             settings.proxies.then(|| Between::start(&folder, engine.socket(), registry.ports()));
         let board = Self {

@@ -56,6 +56,28 @@ impl Container {
         self.inspect["State"]["Pid"].as_u64().unwrap_or(0)
     }
 
+    /// Uid and gid on the board of each of its processes, init's too, without repetition.
+    pub fn owners(&self) -> Vec<(u32, u32)> {
+        let space = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+        let own = space(&self.pid().to_string());
+        let owner = |pid: &str| {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            // Real, effective, saved, of the file system (proc(5)).
+            let id = |key: &str| {
+                let row = status.lines().find_map(|line| line.strip_prefix(key))?;
+                row.split_whitespace().nth(1)?.parse().ok()
+            };
+            Some((id("Uid:")?, id("Gid:")?))
+        };
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let inside = names.filter(|pid| own.is_some() && space(pid) == own);
+        let mut owners: Vec<_> = inside.filter_map(|pid| owner(&pid)).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        owners
+    }
+
     /// Exit code of its last run.
     pub fn exit_code(&self) -> i64 {
         self.inspect["State"]["ExitCode"].as_i64().unwrap_or(0)

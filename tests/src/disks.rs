@@ -13,6 +13,17 @@ const FILLER: &str = "filler";
 /// Bytes written at once into what is left.
 const BLOCK_BYTES: usize = 4096;
 
+/// A disk that stands still, see [`SmallDisk::freeze`].
+pub struct Frozen {
+    place: PathBuf,
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        run("fsfreeze", &["--unfreeze", &self.place.to_string_lossy()]);
+    }
+}
+
 /// One small disk.
 pub struct SmallDisk {
     place: PathBuf,
@@ -23,7 +34,7 @@ impl SmallDisk {
     ///
     /// # Panics
     /// When the machine has no loop device to give.
-    pub(crate) fn mount(file: &Path, place: &Path, bytes: u64) -> Self {
+    pub fn mount(file: &Path, place: &Path, bytes: u64) -> Self {
         let made = File::create(file).and_then(|file| file.set_len(bytes));
         made.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         std::fs::create_dir_all(place).expect("a folder to mount at");
@@ -83,6 +94,13 @@ impl SmallDisk {
     /// Frees what [`SmallDisk::fill`] and [`SmallDisk::leave`] took.
     pub fn free(&self) {
         let _ = std::fs::remove_file(self.place.join(FILLER));
+    }
+
+    /// Nothing can be written to it until what this returns is dropped: who tries waits, as on a card that has
+    /// stalled.
+    pub fn freeze(&self) -> Frozen {
+        run("fsfreeze", &["--freeze", &self.place.to_string_lossy()]);
+        Frozen { place: self.place.clone() }
     }
 
     /// Bytes that are free.

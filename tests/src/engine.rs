@@ -7,9 +7,9 @@
 use crate::SOON;
 use crate::container::Container;
 use crate::http::{Place, Response, ask};
-use crate::namespace;
 use crate::process::{Process, find};
 use crate::wait::wait_until;
+use crate::{mapping, namespace};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -31,9 +31,12 @@ pub struct Engine {
 
 impl Engine {
     /// `arguments` are further ones of dockerd.
-    pub(crate) fn new(folder: &Path, arguments: Vec<String>) -> Self {
+    pub(crate) fn new(folder: &Path, mut arguments: Vec<String>, maps_users: bool) -> Self {
         let folder = folder.join("engine");
         std::fs::create_dir_all(&folder).expect("a folder for the engine");
+        if maps_users {
+            arguments.push(mapping::prepare(&folder));
+        }
         Self { folder, arguments, containerd: RefCell::new(None), dockerd: RefCell::new(None) }
     }
 
@@ -194,10 +197,10 @@ impl Engine {
 
     /// Ids of all containers, read from its folder: also when it is dead.
     pub(crate) fn container_ids(&self) -> Vec<String> {
-        let Ok(entries) = std::fs::read_dir(self.folder.join("data/containers")) else {
-            return Vec::new();
-        };
-        let names = entries.flatten().map(|entry| entry.file_name());
+        let data = self.folder.join("data");
+        let folders = [data.join("containers"), mapping::data_of(&data).join("containers")];
+        let entries = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok());
+        let names = entries.flatten().flatten().map(|entry| entry.file_name());
         names.map(|name| name.to_string_lossy().into_owned()).collect()
     }
 

@@ -30,6 +30,7 @@ mod hostile;
 mod http;
 mod image;
 mod kept;
+mod mapping;
 mod mute;
 mod namespace;
 mod process;
@@ -41,6 +42,7 @@ pub mod torture;
 mod tree;
 pub mod vm;
 mod wait;
+mod watchdog;
 
 pub use agent::{Agent, OTHER_USER, Said};
 pub use app::App;
@@ -51,12 +53,13 @@ pub use broker::{Broker, Listener, Message};
 pub use certificates::Certificates;
 pub use container::Container;
 pub use definition::Definition;
-pub use disks::SmallDisk;
+pub use disks::{Frozen, SmallDisk};
 pub use engine::Engine;
 pub use hostile::{Hostile, Reply};
 pub use http::{Place, Response, ask, ask_within};
 pub use image::{Compression, Dialect, Image, digest};
 pub use kept::Kept;
+pub use mapping::{MAPPED_GID, MAPPED_UID};
 pub use mute::Mute;
 pub use process::{Process, run};
 pub use proxy::{Fate, Meddling, Proxy, Side};
@@ -64,6 +67,7 @@ pub use registry::{Entry, LOGIN, Pushed, Registry};
 pub use toml_text::Document;
 pub use tree::Tree;
 pub use wait::{Seen, wait_between, wait_until};
+pub use watchdog::Watchdog;
 
 use std::time::Duration;
 

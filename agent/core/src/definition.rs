@@ -137,6 +137,8 @@ pub enum UserRule {
     Image,
     /// A uid of 70000–79999.
     Pool,
+    /// The image's USER, root too: only on an engine that maps users, where its root is none of the board's.
+    Mapped,
     /// Just that; the group is the same number where none was written.
     Fixed {
         /// Uid.

@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString};
 use core::fmt;
+use core::ops::RangeInclusive;
 use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -142,13 +143,51 @@ pub struct BootId(pub String);
 #[serde(transparent)]
 pub struct StartedAt(pub String);
 
-/// Uid and gid of an app's process on the host, both always given to the engine.
+/// Uids for apps whose image names none: outside of Debian's and systemd's ranges (DESIGN §5).
+pub const POOL: RangeInclusive<u32> = 70_000..=79_999;
+
+/// How many numbers an engine maps: what `useradd` and Docker's own documentation give (subuid(5)). No API tells.
+pub const MAPPED_IDS: u32 = 65_536;
+
+/// By how much a number of the pool is lower inside a container whose engine maps only [`MAPPED_IDS`].
+const POOL_SHIFT: u32 = 20_000;
+
+/// Uid and gid of an app, both always given to the engine: those of a specification, before an engine maps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Owner {
     /// User id.
     pub uid: u32,
     /// Group id.
     pub gid: u32,
+}
+
+/// Whether a container whose engine maps users has this number by the pool.
+pub fn is_pool_inside(id: u32) -> bool {
+    id.checked_add(POOL_SHIFT).is_some_and(|id| POOL.contains(&id))
+}
+
+impl Owner {
+    /// Uid and gid inside the container. Numbers of the pool are none of those that an engine maps, so there they are
+    /// 50000 to 59999, still another for each app.
+    #[must_use]
+    pub fn inside(self, is_mapped: bool) -> Self {
+        let lower = |id: u32| match is_mapped && POOL.contains(&id) {
+            true => id - POOL_SHIFT,
+            false => id,
+        };
+        Self { uid: lower(self.uid), gid: lower(self.gid) }
+    }
+
+    /// Uid and gid on the board, where `base` is what uid 0 and gid 0 of a container are; an engine that maps none
+    /// (null) leaves them as they are. Null when there is no such number.
+    pub fn on_board(self, base: Option<Self>) -> Option<Self> {
+        let inside = self.inside(base.is_some());
+        let base = base.unwrap_or(Self { uid: 0, gid: 0 });
+        Some(Self {
+            uid: base.uid.checked_add(inside.uid)?,
+            gid: base.gid.checked_add(inside.gid)?,
+        })
+    }
 }
 
 impl fmt::Display for Owner {

@@ -2,7 +2,8 @@
 //!
 //! Grammar: words separated by new lines or `;`, from `/behaviour.txt` of the image, then from the
 //! variable `BEHAVIOUR`: `crash [code] [after ms]`, `hang`, `unhealthy`, `slow <ms>`, `deaf`,
-//! `ignore-sigterm`, `slow-stop <ms>`, `fail-if-file=<path below the data folder>`.
+//! `ignore-sigterm`, `slow-stop <ms>`, `fail-if-file=<path below the data folder>`, `drop <uid>` (no fault: what
+//! images do that start as root).
 //! An unknown word ends the program: a test with a typing error must not pass.
 
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ pub struct Behaviour {
     pub ignore_sigterm: bool,
     /// Time between SIGTERM and the end.
     pub slow_stop: Duration,
+    /// Gives its folders to this uid, and the gid of the same number, and goes on as that.
+    pub drop_to: Option<u32>,
     /// `/health` answers 503 while this file is in the data folder.
     pub fail_if_file: Option<PathBuf>,
 }
@@ -64,6 +67,7 @@ impl Behaviour {
             "slow" => self.slow = span(0),
             "deaf" => self.deaf = true,
             "ignore-sigterm" => self.ignore_sigterm = true,
+            "drop" => self.drop_to = numbers.first().and_then(|id| u32::try_from(*id).ok()),
             "slow-stop" => self.slow_stop = span(0),
             other => match other.strip_prefix("fail-if-file=") {
                 Some(path) => self.fail_if_file = Some(PathBuf::from(path)),

@@ -4,13 +4,15 @@
 //! misbehaves only as its image (`/behaviour.txt`) or its environment (`BEHAVIOUR`) tells it to.
 //! Trusts its image and environment, which the tests write; it is no part of the product.
 //!
-//! `test-app` serves; `test-app health` asks the one that serves (for exec probes and HEALTHCHECK).
+//! `test-app` serves; `test-app health` asks the one that serves (for exec probes and HEALTHCHECK); `test-app am UID`
+//! ends with 0 when the board knows it by that uid.
 
 mod behaviour;
 #[cfg(feature = "database")]
 mod database;
 mod json;
 mod name;
+mod rights;
 mod serve;
 mod stamp;
 
@@ -22,15 +24,27 @@ use std::time::Duration;
 
 /// Exit code when a volume can't be written: the tests tell it from a crash that was asked for.
 const EXIT_VOLUME: i32 = 13;
+/// Exit code when it can't become another user.
+const EXIT_USER: i32 = 16;
 /// Exit code when the port can't be had.
 const EXIT_PORT: i32 = 14;
 
 fn main() {
     let port = std::env::var("PORT").ok().and_then(|text| text.parse().ok()).unwrap_or(8080);
-    if std::env::args().nth(1).as_deref() == Some("health") {
-        exit(i32::from(!serve::asks_healthy(port)));
+    let mut arguments = std::env::args().skip(1);
+    let am = match arguments.next().as_deref() {
+        Some("health") => exit(i32::from(!serve::asks_healthy(port))),
+        Some("am") => arguments.next(),
+        _ => None,
+    };
+    if let Some(wanted) = am {
+        exit(i32::from(rights::uid_on_board().map(|uid| uid.to_string()) != Some(wanted)));
     }
     let behaviour = Behaviour::read();
+    if let Some(Err(error)) = behaviour.drop_to.map(rights::user) {
+        eprintln!("test-app: {error}");
+        exit(EXIT_USER);
+    }
     answer_term(&behaviour);
     let version = stamp::version();
     if let Err(error) = stamp::stamp_all(&version) {

@@ -144,7 +144,7 @@ fn bad_definitions(host: &str) -> Vec<Fault> {
             &["settle", "deadline"],
         ),
         fault("tag and track", "track = { semver = \">=1\" }\n", ":", &["track", "stable"]),
-        fault("later", "user = \"mapped\"\n", ":2:8", &["mapped", "not in this version"]),
+        fault("a word misspelt", "user = \"maped\"\n", ":2:8", &["maped", "mapped"]),
         Fault {
             what: "no reference",
             text: "image = \"Not A Reference\"\n".to_owned(),

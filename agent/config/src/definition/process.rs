@@ -38,17 +38,13 @@ fn user_rule(field: &Field<'_>, allow_root: bool) -> Option<UserRule> {
         "auto" => return Some(UserRule::Auto),
         "image" => return Some(UserRule::Image),
         "pool" => return Some(UserRule::Pool),
-        "mapped" => {
-            let hint = "write \"auto\", \"image\", \"pool\" or a number; an image that must start as root needs allow_root = true";
-            field.wrong("\"user\": \"mapped\" is not in this version", hint);
-            return None;
-        }
+        "mapped" => return Some(UserRule::Mapped),
         _ => {}
     }
     let (uid, gid) = text.split_once(':').unwrap_or((text, text));
     let (Some(uid), Some(gid)) = (id(uid), id(gid)) else {
         let message = format!(
-            "\"user\": {} is neither auto, image or pool nor a number nor \"uid:gid\"",
+            "\"user\": {} is neither auto, image, pool or mapped nor a number nor \"uid:gid\"",
             quote(text)
         );
         let near = nearest::nearest(text, &USER_WORDS).filter(|near| nearest::is_near(text, near));

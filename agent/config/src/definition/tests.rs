@@ -298,6 +298,7 @@ fn users_are_words_numbers_or_pairs() {
         ("user = \"auto\"", UserRule::Auto),
         ("user = \"image\"", UserRule::Image),
         ("user = \"pool\"", UserRule::Pool),
+        ("user = \"mapped\"", UserRule::Mapped),
         ("user = 10000", UserRule::Fixed { uid: 10000, gid: 10000 }),
         ("user = \"10000\"", UserRule::Fixed { uid: 10000, gid: 10000 }),
         ("user = \"1:2\"", UserRule::Fixed { uid: 1, gid: 2 }),

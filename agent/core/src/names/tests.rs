@@ -47,3 +47,23 @@ fn numbers_of_generations_never_wrap() {
     assert_eq!(Generation(1).next(), Generation(2));
     assert_eq!(Generation(u64::MAX).next(), Generation(u64::MAX));
 }
+
+#[test]
+fn p6_numbers_on_the_board_are_those_of_the_container_where_the_engine_maps_none() {
+    let owner = |uid, gid| Owner { uid, gid };
+    let base = Some(owner(300_000, 400_000));
+    for (of, base, inside, wanted) in [
+        (owner(1000, 100), None, owner(1000, 100), Some(owner(1000, 100))),
+        (owner(1000, 100), base, owner(1000, 100), Some(owner(301_000, 400_100))),
+        (owner(0, 0), base, owner(0, 0), Some(owner(300_000, 400_000))),
+        (owner(70_001, 70_001), None, owner(70_001, 70_001), Some(owner(70_001, 70_001))),
+        (owner(70_001, 70_001), base, owner(50_001, 50_001), Some(owner(350_001, 450_001))),
+        (owner(79_999, 44), base, owner(59_999, 44), Some(owner(359_999, 400_044))),
+        (owner(1000, 100), Some(owner(u32::MAX, 0)), owner(1000, 100), None),
+    ] {
+        assert_eq!(of.inside(base.is_some()), inside, "{of}");
+        assert_eq!(of.on_board(base), wanted, "{of}");
+        assert!(base.is_none() || inside.uid < MAPPED_IDS);
+        assert_eq!(base.is_some() && is_pool_inside(inside.uid), inside != of, "{of}");
+    }
+}

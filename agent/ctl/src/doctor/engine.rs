@@ -142,8 +142,8 @@ fn of(info: &Info, version: &str) -> Vec<Check> {
     }
     let options = info.security_options.iter().flatten();
     if options.clone().any(|option| option.contains("name=userns")) {
-        let base = Path::new(&info.docker_root_dir).extension().unwrap_or_default();
-        let base = base.to_string_lossy();
+        let base = Path::new(&info.docker_root_dir).file_name().unwrap_or_default();
+        let base = base.to_string_lossy().replacen('.', ":", 1);
         checks.push(ok("userns_remap", format!("the engine maps users: root of an app is {base}")));
     }
     if options.clone().any(|option| option.contains("name=rootless")) {

@@ -12,7 +12,7 @@ use bollard::models::{
     Mount as Mounted, MountTmpfsOptions, MountType, NetworkingConfig, PortBinding, RestartPolicy,
     RestartPolicyNameEnum,
 };
-use titania_core::definition::Shape;
+use titania_core::definition::{Shape, UserRule};
 use titania_core::names::{AppName, Generation, InstanceId};
 use titania_core::spec::Spec;
 
@@ -61,6 +61,8 @@ pub struct Making<'a> {
     pub env_file: &'a [(String, String)],
     /// With the restart policy of a committed one?
     pub armed: bool,
+    /// Does the engine map users ([`super::About::remap`])?
+    pub is_mapped: bool,
 }
 
 /// A container as it shall be.
@@ -89,6 +91,8 @@ pub enum PlanError {
     NoUser,
     /// It would be root, and the definition does not allow it.
     Root,
+    /// The definition wants users mapped, and the engine does not.
+    NotMapped,
     /// Two mounts at one path.
     TwiceMounted(String),
 }
@@ -98,6 +102,7 @@ impl fmt::Display for PlanError {
         match self {
             Self::NoUser => f.write_str("the specification names no user: the image was not inspected"),
             Self::Root => f.write_str("the container would run as root, and its definition does not say allow_root = true"),
+            Self::NotMapped => f.write_str("its definition says user = \"mapped\", and this engine maps no users: switch on userns-remap in the engine's daemon.json again"),
             Self::TwiceMounted(path) => write!(f, "two volumes are mounted at {path}"),
         }
     }
@@ -111,9 +116,12 @@ impl std::error::Error for PlanError {}
 /// What a definition that was checked and a specification that was resolved do not do.
 pub fn plan(making: &Making<'_>) -> Result<Plan, PlanError> {
     let shape = &making.spec.definition.shape;
-    let user = making.spec.user.ok_or(PlanError::NoUser)?;
-    if (user.uid == 0 || user.gid == 0) && !shape.allow_root {
-        return Err(PlanError::Root);
+    let user = making.spec.user.ok_or(PlanError::NoUser)?.inside(making.is_mapped);
+    match (&shape.user, making.is_mapped) {
+        (UserRule::Mapped, true) => {}
+        (UserRule::Mapped, false) => return Err(PlanError::NotMapped),
+        _ if (user.uid == 0 || user.gid == 0) && !shape.allow_root => return Err(PlanError::Root),
+        _ => {}
     }
     let has_own_name = !matches!(shape.network.as_str(), "host" | "none");
     let takes_alias = !BUILT_IN.contains(&shape.network.as_str()) && !shape.network.contains(':');

@@ -2,7 +2,7 @@
 
 use super::*;
 use serde_json::{Value, json};
-use titania_core::definition::{Definition, Limits, Port, Protocol, Shape};
+use titania_core::definition::{Definition, Limits, Port, Protocol};
 use titania_core::digest::Digest;
 use titania_core::names::Owner;
 use titania_core::release::Release;
@@ -42,6 +42,7 @@ pub(crate) fn planned(
         mounts,
         env_file,
         armed: false,
+        is_mapped: false,
     })
 }
 
@@ -231,7 +232,34 @@ fn only_a_committed_one_is_armed() {
         mounts: &[],
         env_file: &[],
         armed: true,
+        is_mapped: false,
     });
     let policy = armed.unwrap().body.host_config.unwrap().restart_policy.unwrap();
     assert_eq!(policy.name, Some(RestartPolicyNameEnum::UNLESS_STOPPED));
+}
+
+#[test]
+fn p6_a_mapped_app_may_start_as_root_of_its_container_on_an_engine_that_maps_users_alone() {
+    let made = |spec: &Spec, is_mapped| {
+        let planned = plan(&Making {
+            app: &"wallet".parse().unwrap(),
+            instance: &InstanceId("me".into()),
+            generation: Generation(7),
+            spec,
+            image: "x",
+            mounts: &[],
+            env_file: &[],
+            armed: false,
+            is_mapped,
+        });
+        planned.map(|plan| plan.body.user.unwrap())
+    };
+    let root = Some(Owner { uid: 0, gid: 0 });
+    let mapped = Spec { user: root, ..spec(|shape| shape.user = UserRule::Mapped) };
+    assert_eq!(made(&mapped, true).unwrap(), "0:0");
+    assert_eq!(made(&mapped, false).unwrap_err(), PlanError::NotMapped);
+    let image = Spec { user: root, ..spec(|shape| shape.user = UserRule::Image) };
+    assert_eq!(made(&image, true).unwrap_err(), PlanError::Root);
+    assert_eq!(made(&spec(|_| {}), true).unwrap(), "50001:50001", "the pool, among those mapped");
+    assert_eq!(made(&spec(|_| {}), false).unwrap(), "70001:70001");
 }

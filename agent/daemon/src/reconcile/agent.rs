@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use titania_config::Settings;
-use titania_core::names::{AppName, BootId, InstanceId};
+use titania_core::names::{AppName, BootId, InstanceId, Owner};
 use titania_core::platform::Platform;
 use titania_core::reason::Reason;
 use titania_core::status::{ConfigError, EngineState, EngineStatus, WaitingFor};
@@ -134,6 +134,12 @@ impl Agent {
     /// Whether the engine answers.
     pub fn is_engine_ready(&self) -> bool {
         self.shared.borrow().engine.state == EngineState::Ready
+    }
+
+    /// What uid 0 and gid 0 of a container are on the board, where the engine maps users.
+    pub fn map_base(&self) -> Option<Owner> {
+        let remap = self.shared.borrow().about.as_ref()?.remap?;
+        Some(Owner { uid: remap.uid, gid: remap.gid })
     }
 
     /// The app of that name.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use titania_core::definition::{self, UserRule};
 use titania_core::fork::Fork;
-use titania_core::names::Generation;
+use titania_core::names::{Generation, POOL};
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::record::Record;
 use titania_core::status::{ContainerState, WaitingFor};
@@ -292,7 +292,7 @@ pub fn exited(code: i64, out_of_memory: bool, rule: Option<(&UserRule, Option<u3
 }
 
 fn is_pool(uid: u32) -> bool {
-    (70_000..=79_999).contains(&uid)
+    POOL.contains(&uid)
 }
 
 /// Lets the probes, and the kernel, watch the wanted container while it runs.

@@ -1,7 +1,8 @@
 //! Who an app runs as (DESIGN §5, "Users"): rule of the definition, USER of the image, `/etc/passwd`
 //! and `/etc/group` of the image in; uid and gid out.
 //!
-//! Promise: never uid 0 and never gid 0 unless the definition says `allow_root`. Pure: reads nothing.
+//! Promise: never uid 0 and never gid 0 unless the definition says `allow_root`, or `mapped` on an engine that maps
+//! users, whose root is none of the board's. Pure: reads nothing.
 //! Distrusts: every byte that comes from the image.
 
 use std::fmt;
@@ -46,6 +47,8 @@ pub enum UserFault {
     NoGroup(String),
     /// A number that no engine takes.
     Number(String),
+    /// The definition wants users mapped, and the engine does not map them.
+    NotMapped,
 }
 
 impl fmt::Display for UserFault {
@@ -55,6 +58,9 @@ impl fmt::Display for UserFault {
                 f.write_str("the image names no USER, so it would start as root")
             }
             Self::Root { said } => write!(f, "USER {said} would start as root"),
+            Self::NotMapped => f.write_str(
+                "user is \"mapped\", and this engine maps no users: root of the container would be root of the board",
+            ),
             Self::NoUser(name) => {
                 write!(f, "the image's USER is \"{name}\", which its /etc/passwd does not know")
             }
@@ -74,7 +80,10 @@ impl UserFault {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Root { .. } => {
-                "take out the line user to run it under a uid of the pool, set user to a number, or let it be root with user = \"image\" and allow_root = true"
+                "take out the line user to run it under a uid of the pool, set user to a number, write user = \"mapped\" where the engine maps users, or let it be root with user = \"image\" and allow_root = true"
+            }
+            Self::NotMapped => {
+                "switch on userns-remap in the engine's daemon.json (it then begins with another, empty data folder); or give an image that needs no root to start user = \"auto\" or a number; or let it be root with user = \"image\" and allow_root = true"
             }
             Self::NoUser(_) | Self::NoGroup(_) | Self::Number(_) => {
                 "set user to a number, or to \"pool\", in the app's definition"
@@ -84,6 +93,7 @@ impl UserFault {
 }
 
 /// Chooses who an app runs as. `kept` is the user of its current release where the rule is `auto`: it is kept.
+/// `is_mapped`: does the engine map users?
 ///
 /// # Errors
 /// [`UserFault`] on proof alone: root where that is not allowed, or a name that the image itself does not know.
@@ -92,8 +102,11 @@ pub fn choose(
     allow_root: bool,
     image: ImageUsers<'_>,
     kept: Option<Owner>,
+    is_mapped: bool,
 ) -> Result<Chosen, UserFault> {
     match rule {
+        UserRule::Mapped if is_mapped => Ok(Chosen::Numbers(of_image(image, true)?)),
+        UserRule::Mapped => Err(UserFault::NotMapped),
         UserRule::Fixed { uid, gid } => {
             checked(Owner { uid: *uid, gid: *gid }, allow_root, &format!("{uid}:{gid}"))
         }

@@ -7,8 +7,10 @@
 //! Trusts: the folders it writes in, which only root can write. Distrusts: what lies at the paths themselves
 //! (links are never followed), and the disk, which may be full.
 
+use std::ffi::CStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
@@ -105,6 +107,23 @@ pub fn move_onto_empty(from: &Path, to: &Path) -> io::Result<()> {
     commit(from, to)?;
     sync_folder(parent(to)?)?;
     sync_folder(parent(from)?)
+}
+
+/// Gives the folder `name` in `from` the free name `other` in `to`. Nothing is synced: for what is to be removed.
+///
+/// # Errors
+/// `EXIST` or `NOTEMPTY` when the name is taken; else the disk's.
+pub fn move_folder(
+    from: impl AsFd,
+    name: &CStr,
+    to: impl AsFd,
+    other: &str,
+) -> rustix::io::Result<()> {
+    match rustix::fs::renameat_with(&from, name, &to, other, RenameFlags::NOREPLACE) {
+        // A file system without the flag: there a folder takes the place of an empty one alone.
+        Err(rustix::io::Errno::INVAL) => rustix::fs::renameat(&from, name, &to, other),
+        done => done,
+    }
 }
 
 /// Writes a folder's names to disk.

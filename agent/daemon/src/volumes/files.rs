@@ -95,18 +95,30 @@ pub(super) fn load(
     }
 }
 
-/// The uid in a fork's file of whatever format; null when there is none, or no file.
+/// The uids in a fork's file of whatever format, that of the specification first: the other is the one on the board,
+/// which an engine may map. Null where there is none, or no file.
 ///
 /// # Errors
 /// The disk's.
-pub(super) fn uid(place: &Place, generation: Generation) -> Result<Option<u32>, VolumesError> {
-    #[derive(Deserialize)]
+pub(super) fn uids(
+    place: &Place,
+    generation: Generation,
+) -> Result<[Option<u32>; 2], VolumesError> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
     struct Uid {
         uid: Option<u32>,
+        spec: Option<User>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct User {
+        user: Option<Box<Uid>>,
     }
     let bytes = read(&place.fork_file(generation), FILE_BYTES_MAX)?.unwrap_or_default();
-    let file = serde_json::from_slice::<Uid>(&bytes);
-    Ok(file.ok().and_then(|file| file.uid))
+    let file = serde_json::from_slice::<Uid>(&bytes).unwrap_or_default();
+    let user = file.spec.and_then(|spec| spec.user).and_then(|user| user.uid);
+    Ok([user, file.uid])
 }
 
 /// The fork's file, which must be there.

@@ -44,7 +44,7 @@ pub use handle::{QUICK_SECONDS_MAX, Volumes};
 pub use mounted::Unmounted;
 pub use notes::Notes;
 pub use own::Owned;
-pub use paths::{Mount, System, host_owner, key};
+pub use paths::{Mount, System, key};
 pub use root::{RootState, WhyMissing};
 pub use seed::{Feeder, Seed, SeedStream, pipe};
 pub use size::Size;

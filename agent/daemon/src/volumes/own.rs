@@ -5,6 +5,8 @@
 //! are, but for the set-uid and set-gid bits that the kernel takes away with a new owner. A walk that was cut off is
 //! known by its marker, which is there before the first file changes hands, and is made again.
 //! What is walked: the fork, data folders of the agent's, a `source` with `own` that is not read-only.
+//! Under `user = "mapped"` all numbers of the engine's map are the app's: its entry point starts as the map's root and
+//! gives files to whom it likes, so only what is nobody's of the map is given to that root.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,8 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::FileType;
 use rustix::io::Errno;
+use titania_core::definition::UserRule;
 use titania_core::fork::ForkFile;
-use titania_core::names::{Generation, Owner};
+use titania_core::names::{Generation, MAPPED_IDS, Owner, is_pool_inside};
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::spec::Spec;
 use titania_core::time::Timestamp;
@@ -51,6 +54,36 @@ impl Owned {
             "look at these files on the board (lsattr, ls -l, mount) and set them right by hand",
             at,
         ))
+    }
+}
+
+/// Whose files are the app's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Belongs {
+    owner: Owner,
+    /// First numbers of the engine's map, where all of it is the app's.
+    base: Option<Owner>,
+}
+
+impl Belongs {
+    fn to(spec: &Spec, owner: Owner) -> Self {
+        let inside = spec.user.filter(|_| spec.definition.shape.user == UserRule::Mapped);
+        let base = inside.and_then(|inside| {
+            let uid = owner.uid.checked_sub(inside.uid)?;
+            // An engine that maps no users: the board's own numbers are nobody's to take.
+            (uid > 0).then_some(Owner { uid, gid: owner.gid.checked_sub(inside.gid)? })
+        });
+        Self { owner, base }
+    }
+
+    fn has(self, seen: Owner) -> bool {
+        let is_mapped = |id: u32, base: u32| {
+            let inside = id.checked_sub(base).filter(|id| *id < MAPPED_IDS);
+            // A number of the pool was given by the agent, under another `user`.
+            inside.is_some_and(|id| !is_pool_inside(id))
+        };
+        let in_map = |base: Owner| is_mapped(seen.uid, base.uid) && is_mapped(seen.gid, base.gid);
+        seen == self.owner || self.base.is_some_and(in_map)
     }
 }
 
@@ -104,13 +137,13 @@ fn volumes(
 }
 
 /// Whether a walk is due. What is not there is no matter of owners.
-fn is_due(volume: &Volume, owner: Owner, stubborn: &Stubborn) -> Result<bool, VolumesError> {
+fn is_due(volume: &Volume, whose: Belongs, stubborn: &Stubborn) -> Result<bool, VolumesError> {
     if files::has_marker(&volume.marker)? {
         return Ok(true);
     }
     for folder in &volume.telling {
         let seen = Meta::at(folder)?;
-        if seen.is_some_and(|seen| seen.owner != owner) && !stubborn.has(folder, owner) {
+        if seen.is_some_and(|seen| !whose.has(seen.owner)) && !stubborn.has(folder, whose.owner) {
             return Ok(true);
         }
     }
@@ -130,7 +163,7 @@ pub(super) fn is_owned(
         return Ok(false);
     };
     for volume in volumes(place, &file.spec, file.generation)? {
-        if is_due(&volume, owner, stubborn)? {
+        if is_due(&volume, Belongs::to(&file.spec, owner), stubborn)? {
             return Ok(false);
         }
     }
@@ -151,8 +184,9 @@ pub fn own(
 ) -> Result<Owned, VolumesError> {
     ensure_root(place)?;
     let mut owned = Owned::default();
+    let whose = Belongs::to(spec, owner);
     for volume in volumes(place, spec, generation)? {
-        if !is_due(&volume, owner, stubborn)? {
+        if !is_due(&volume, whose, stubborn)? {
             continue;
         }
         let top = Meta::at(&volume.top)?;
@@ -161,13 +195,13 @@ pub fn own(
         }
         files::put_marker(place, &volume.marker)?;
         let changed = owned.changed;
-        Walk::over(&volume.top, owner, &mut owned)?.run(cancel)?;
+        Walk::over(&volume.top, whose, &mut owned)?.run(cancel)?;
         if owned.changed > changed {
             let top = tree::open_folder(&volume.top)?;
             rustix::fs::syncfs(top).map_err(VolumesError::io("sync", &volume.top))?;
         }
         for folder in &volume.telling {
-            if Meta::at(folder)?.is_some_and(|seen| seen.owner != owner) {
+            if Meta::at(folder)?.is_some_and(|seen| !whose.has(seen.owner)) {
                 stubborn.note(folder, owner);
             }
         }
@@ -184,24 +218,24 @@ struct Linked {
 
 struct Walk<'a> {
     top: &'a Path,
-    owner: Owner,
+    whose: Belongs,
     disk: u64,
     linked: BTreeMap<u64, Linked>,
     owned: &'a mut Owned,
 }
 
 impl<'a> Walk<'a> {
-    fn over(top: &'a Path, owner: Owner, owned: &'a mut Owned) -> Result<Self, VolumesError> {
+    fn over(top: &'a Path, whose: Belongs, owned: &'a mut Owned) -> Result<Self, VolumesError> {
         let folder = tree::open_folder(top)?;
         let disk = Meta::of(folder).map_err(VolumesError::io("look at", top))?.disk;
-        Ok(Self { top, owner, disk, linked: BTreeMap::new(), owned })
+        Ok(Self { top, whose, disk, linked: BTreeMap::new(), owned })
     }
 
     fn run(mut self, cancel: &Cancel) -> Result<(), VolumesError> {
         let top = tree::open_folder(self.top)?;
         let seen = Meta::of(&top).map_err(VolumesError::io("look at", self.top))?;
-        if seen.owner != self.owner {
-            let given = tree::give(&top, self.owner);
+        if !self.whose.has(seen.owner) {
+            let given = tree::give(&top, self.whose.owner);
             self.count(given, || self.top.to_owned())?;
         }
         tree::walk(top, self.top, cancel, &mut |seen| self.visit(seen))?;
@@ -225,9 +259,9 @@ impl<'a> Walk<'a> {
             self.owned.notes.add(note);
             return Ok(Turn::Past);
         }
-        let is_complete = meta.owner == self.owner || meta.is_folder() || meta.links <= 1;
-        if meta.owner != self.owner && (is_complete || self.is_last_name(seen)) {
-            let given = tree::give(seen.fd, self.owner);
+        let has_one_name = meta.is_folder() || meta.links <= 1;
+        if !self.whose.has(meta.owner) && (has_one_name || self.is_last_name(seen)) {
+            let given = tree::give(seen.fd, self.whose.owner);
             self.count(given, || seen.path())?;
         }
         if meta.is_folder() && seen.depth >= DEPTH_MAX {

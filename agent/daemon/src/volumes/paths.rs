@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use titania_core::definition::DataVolume;
-use titania_core::names::{AppName, Generation, Owner};
+use titania_core::names::{AppName, Generation};
 use titania_core::spec::Spec;
 
 use super::error::{Absence, MissingSource, VolumesError};
@@ -289,13 +289,6 @@ pub(super) fn ensure_root(place: &Place) -> Result<(), VolumesError> {
             why: Absence::NotMounted,
         }])),
     }
-}
-
-/// Uid and gid on the board of `owner` inside a container, on an engine that maps users from `base` on; an
-/// engine that does not map (`None`) leaves them as they are. Null when there is no such number.
-pub fn host_owner(base: Option<u32>, owner: Owner) -> Option<Owner> {
-    let base = base.unwrap_or(0);
-    Some(Owner { uid: base.checked_add(owner.uid)?, gid: base.checked_add(owner.gid)? })
 }
 
 #[cfg(test)]

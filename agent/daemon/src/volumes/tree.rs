@@ -13,14 +13,21 @@ use rustix::io::Errno;
 use titania_core::names::Owner;
 
 use super::error::VolumesError;
+use crate::store::durable;
 use crate::workers::Cancel;
 
 /// Deepest folder walked. Each level holds up to two open files in a copy, and 1,024 is the usual limit of a
 /// process; programs' own trees are below 50.
 pub const DEPTH_MAX: usize = 200;
 
-/// Deepest folder removed: no file is held open for it, only its name, 100 bytes each.
-const REMOVED_DEPTH_MAX: usize = 100_000;
+/// From this depth on what is removed is moved up first: names and numbers of a thousand folders are kept in mind.
+const LIFTED_DEPTH: usize = 1000;
+
+/// Folders that one look finds, when they are removed: a look at a large folder takes milliseconds.
+const NAMES_AT_ONCE_MAX: usize = 1000;
+
+/// All names that are waiting to be removed, on all levels: at most 300 bytes each.
+const NAMES_MAX: usize = 4000;
 
 /// What the system tells of one thing.
 #[derive(Clone, Copy, Debug)]
@@ -276,37 +283,51 @@ pub(super) fn remove(path: &Path, cancel: &Cancel) -> Result<(), VolumesError> {
     rustix::fs::unlinkat(CWD, path, AtFlags::REMOVEDIR).map_err(failed)
 }
 
-/// Removes all that is in the folder `path`, as [`remove`] does.
+/// A folder on the way down to the one that is being emptied: only the last is open.
+struct Above {
+    /// Its folder that was gone into.
+    name: CString,
+    inode: u64,
+    /// Others of its folders, found in the same look.
+    left: Vec<CString>,
+}
+
+/// Removes all that is in the folder `path`, as [`remove`] does, at any depth.
 ///
 /// # Errors
 /// The disk's.
 pub(super) fn empty(path: &Path, cancel: &Cancel) -> Result<(), VolumesError> {
     let failed = |e| VolumesError::io("remove what is in", path)(e);
-    let mut here = open_folder(path)?;
+    let top = open_folder(path)?;
+    let mut here = open_folder_in(&top, c".").map_err(failed)?;
     let disk = Meta::of(&here).map_err(failed)?.disk;
-    // Names of the folders on the way down, with the inode of each one's parent: only one is open at a time.
-    let mut above: Vec<(CString, u64)> = Vec::new();
+    let (mut above, mut left): (Vec<Above>, Vec<CString>) = (Vec::new(), Vec::new());
+    let (mut waiting, mut lifted) = (0, 0);
     loop {
         if cancel.is_cancelled() {
             return Err(VolumesError::Cancelled);
         }
-        if let Some(name) = remove_files(&here).map_err(failed)? {
-            let parent = Meta::of(&here).map_err(failed)?;
+        if left.is_empty() {
+            let most = NAMES_MAX.saturating_sub(waiting).clamp(1, NAMES_AT_ONCE_MAX);
+            left = remove_files(&here, most).map_err(failed)?;
+            waiting += left.len();
+        }
+        if let Some(name) = left.pop() {
+            waiting -= 1;
+            if above.len() >= LIFTED_DEPTH {
+                lift(&here, &name, &top, &mut lifted).map_err(failed)?;
+                continue;
+            }
+            let inode = Meta::of(&here).map_err(failed)?.inode;
             let within = open_folder_in(&here, &name).map_err(failed)?;
             if Meta::of(&within).map_err(failed)?.disk != disk {
                 return Err(failed(Errno::XDEV));
             }
-            if above.len() >= REMOVED_DEPTH_MAX {
-                return Err(VolumesError::TooDeep {
-                    path: path.to_owned(),
-                    depth_max: REMOVED_DEPTH_MAX,
-                });
-            }
-            above.push((name, parent.inode));
+            above.push(Above { name, inode, left: std::mem::take(&mut left) });
             here = within;
             continue;
         }
-        let Some((name, inode)) = above.pop() else {
+        let Some(Above { name, inode, left: others }) = above.pop() else {
             return Ok(());
         };
         let parent = open_folder_in(&here, c"..").map_err(failed)?;
@@ -315,26 +336,39 @@ pub(super) fn empty(path: &Path, cancel: &Cancel) -> Result<(), VolumesError> {
             return Err(failed(Errno::STALE)); // somebody moved it meanwhile
         }
         rustix::fs::unlinkat(&parent, &name, AtFlags::REMOVEDIR).map_err(failed)?;
-        here = parent;
+        (here, left) = (parent, others);
     }
 }
 
-/// Removes what is no folder; the name of the first folder met, or none when `here` is empty.
-fn remove_files(here: &OwnedFd) -> Result<Option<CString>, Errno> {
+/// Moves a folder that lies too deep up to the top, where the next look finds it.
+fn lift(here: &OwnedFd, name: &CStr, top: &OwnedFd, lifted: &mut u64) -> Result<(), Errno> {
+    loop {
+        *lifted += 1;
+        let at_top = format!(".deep-{lifted}");
+        match durable::move_folder(here, name, top, &at_top) {
+            Err(Errno::EXIST | Errno::NOTEMPTY) => {}
+            moved => return moved,
+        }
+    }
+}
+
+/// Removes what is no folder; the names of the first folders met, or none when `here` is empty.
+fn remove_files(here: &OwnedFd, most: usize) -> Result<Vec<CString>, Errno> {
     let mut folder = Dir::new(open_folder_in(here, c".")?)?;
-    while let Some(name) = next_name(&mut folder) {
+    let mut folders = Vec::new();
+    while folders.len() < most
+        && let Some(name) = next_name(&mut folder)
+    {
         let name = name?;
         match rustix::fs::unlinkat(here, &name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             // Linux says EISDIR of a folder; EPERM is also an immutable file, which is no folder.
-            Err(Errno::ISDIR) => return Ok(Some(name)),
-            Err(Errno::PERM) if Meta::of(touch(here, &name)?)?.is_folder() => {
-                return Ok(Some(name));
-            }
+            Err(Errno::ISDIR) => folders.push(name),
+            Err(Errno::PERM) if Meta::of(touch(here, &name)?)?.is_folder() => folders.push(name),
             Err(e) => return Err(e),
         }
     }
-    Ok(None)
+    Ok(folders)
 }
 
 #[cfg(test)]

@@ -4,19 +4,15 @@
 //! damaged list gives the same uids again. A uid that the system uses, or may give to users, is never given out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use titania_core::names::AppName;
+use titania_core::names::{AppName, POOL};
 
 use super::error::VolumesError;
 use super::paths::{Place, System, ensure_root};
 use super::{files, forks};
 use crate::store::durable;
-
-/// The pool: outside Debian's and systemd's ranges (DESIGN §5).
-pub const POOL: RangeInclusive<u32> = 70_000..=79_999;
 
 /// The list at the root.
 pub const LIST_FILE: &str = ".titania-uids";
@@ -94,8 +90,8 @@ fn free(uids: &BTreeMap<AppName, u32>, system: &System) -> Result<u32, VolumesEr
 /// The uid of the pool in the newest of the app's fork files that has one.
 fn of_forks(place: &Place) -> Result<Option<u32>, VolumesError> {
     for generation in forks::numbers(place)?.into_keys().rev() {
-        let uid = files::uid(place, generation)?;
-        if let Some(uid) = uid.filter(|uid| POOL.contains(uid)) {
+        let uids = files::uids(place, generation)?;
+        if let Some(uid) = uids.into_iter().flatten().find(|uid| POOL.contains(uid)) {
             return Ok(Some(uid));
         }
     }

@@ -60,6 +60,7 @@ impl Stage {
             mounts,
             env_file: &[],
             armed: false,
+            is_mapped: false,
         };
         plan(&making).unwrap()
     }

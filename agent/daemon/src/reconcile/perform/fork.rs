@@ -11,7 +11,7 @@ use super::Act;
 use super::early::Early;
 use crate::board::clock;
 use crate::engine::{Role, Throwaway};
-use crate::volumes::{self, Copied, Seed};
+use crate::volumes::{Copied, Seed};
 
 /// Largest archive of a seed, in bytes; volumes stops earlier, and says so.
 const SEED_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
@@ -114,11 +114,9 @@ impl Act<'_> {
 
     /// Uid and gid on the board: an engine may map those inside.
     fn host_owner(&self, spec: &Spec) -> Result<Owner, Fault> {
-        let inside = spec.user.ok_or(Fault::LookAgain)?;
-        let remap = self.agent.shared.borrow().about.as_ref().and_then(|about| about.remap);
-        let base = remap.map(|remap| remap.uid);
-        volumes::host_owner(base, inside).ok_or_else(|| {
-            let message = format!("{inside} has no number on the board");
+        let user = spec.user.ok_or(Fault::LookAgain)?;
+        user.on_board(self.agent.map_base()).ok_or_else(|| {
+            let message = format!("{user} has no number on the board");
             Fault::new(Code::NotOwned, Class::Config, message, "set user to a smaller number")
         })
     }

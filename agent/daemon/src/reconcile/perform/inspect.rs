@@ -80,7 +80,7 @@ impl Act<'_> {
             return Err(self.empty_entry(generation, image, path).await?);
         }
         judge_entry(&entry)?;
-        let asks_image = matches!(shape.user, UserRule::Image | UserRule::Auto);
+        let asks_image = matches!(shape.user, UserRule::Image | UserRule::Auto | UserRule::Mapped);
         if !asks_image {
             return Ok(UserFiles::default());
         }
@@ -105,7 +105,8 @@ impl Act<'_> {
         };
         let kept = candidate::kept_user(&spec.definition, self.world.record.current.as_ref());
         self.warn_of_change(kept, says, shape.allow_root);
-        match users::choose(&shape.user, shape.allow_root, says, kept) {
+        let is_mapped = self.agent.map_base().is_some();
+        match users::choose(&shape.user, shape.allow_root, says, kept, is_mapped) {
             Ok(Chosen::Numbers(owner)) => Ok(owner),
             Ok(Chosen::Pool) => {
                 let uid = self.agent.volumes.assign_pool_uid(&self.app.name).await?;
@@ -138,7 +139,7 @@ impl Act<'_> {
 
 fn refused(fault: &UserFault) -> Fault {
     let (code, class) = match fault {
-        UserFault::Root { .. } => (Code::NeedsRootStart, Class::Config),
+        UserFault::Root { .. } | UserFault::NotMapped => (Code::NeedsRootStart, Class::Config),
         UserFault::NoUser(_) | UserFault::NoGroup(_) | UserFault::Number(_) => {
             (Code::NotRunnable, Class::Release)
         }

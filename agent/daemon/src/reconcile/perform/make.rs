@@ -12,7 +12,7 @@ use titania_core::spec::Spec;
 use super::super::fault::Fault;
 use super::Act;
 use crate::board::{clock, files};
-use crate::engine::{self, Difference, EngineError, Making, Plan};
+use crate::engine::{self, Difference, EngineError, Making, Plan, PlanError};
 
 impl Act<'_> {
     /// Makes the container of a generation.
@@ -106,10 +106,15 @@ impl Act<'_> {
             mounts: &mounts,
             env_file: &secrets,
             armed,
+            is_mapped: self.agent.map_base().is_some(),
         };
         engine::plan(&making).map_err(|error| {
             let hint = "correct the app's definition, then: systemctl reload titania-agent";
-            Fault::new(Code::ConfigInvalid, Class::Config, error.to_string(), hint)
+            let code = match error {
+                PlanError::Root | PlanError::NotMapped => Code::NeedsRootStart,
+                PlanError::NoUser | PlanError::TwiceMounted(_) => Code::ConfigInvalid,
+            };
+            Fault::new(code, Class::Config, error.to_string(), hint)
         })
     }
 

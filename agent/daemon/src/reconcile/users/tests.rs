@@ -58,7 +58,7 @@ fn p6_rules_for_users_by_table() {
         (fixed(10, 0), false, "", root("10:0")),
         (fixed(0, 0), true, "web", numbers(0, 0)),
     ] {
-        let got = choose(&rule, allow_root, image(user), None);
+        let got = choose(&rule, allow_root, image(user), None, false);
         assert_eq!(got, want, "{rule:?} allow_root={allow_root} USER {user:?}");
     }
 }
@@ -66,17 +66,53 @@ fn p6_rules_for_users_by_table() {
 #[test]
 fn p6_an_app_keeps_the_user_it_had_under_auto() {
     let kept = Owner { uid: 70003, gid: 70003 };
-    assert_eq!(choose(&UserRule::Auto, false, image("web"), Some(kept)), Ok(Chosen::Numbers(kept)));
-    assert_eq!(choose(&UserRule::Image, false, image("web"), Some(kept)), numbers(101, 102));
+    assert_eq!(
+        choose(&UserRule::Auto, false, image("web"), Some(kept), false),
+        Ok(Chosen::Numbers(kept))
+    );
+    assert_eq!(choose(&UserRule::Image, false, image("web"), Some(kept), false), numbers(101, 102));
 }
 
 #[test]
 fn an_image_without_passwd_knows_numbers_and_root_alone() {
     let bare = |user| ImageUsers { user, passwd: None, group: None };
-    assert_eq!(choose(&UserRule::Auto, false, bare("root"), None), Ok(Chosen::Pool));
-    assert_eq!(choose(&UserRule::Auto, false, bare("12"), None), numbers(12, 12));
+    assert_eq!(choose(&UserRule::Auto, false, bare("root"), None, false), Ok(Chosen::Pool));
+    assert_eq!(choose(&UserRule::Auto, false, bare("12"), None, false), numbers(12, 12));
     assert_eq!(
-        choose(&UserRule::Auto, false, bare("web"), None),
+        choose(&UserRule::Auto, false, bare("web"), None, false),
         Err(UserFault::NoUser("web".into()))
     );
+}
+
+#[test]
+fn p6_a_mapped_user_may_be_the_containers_root_where_the_engine_maps_users_and_nowhere_else() {
+    for (user, want) in [
+        ("", numbers(0, 0)),
+        ("root", numbers(0, 0)),
+        ("0:33", numbers(0, 33)),
+        ("wallet", numbers(1000, 1000)),
+        ("web:root", numbers(101, 0)),
+        ("nosuch", Err(UserFault::NoUser("nosuch".into()))),
+    ] {
+        assert_eq!(
+            choose(&UserRule::Mapped, false, image(user), None, true),
+            want,
+            "USER {user:?}"
+        );
+        for allow_root in [false, true] {
+            let got = choose(&UserRule::Mapped, allow_root, image(user), None, false);
+            assert_eq!(got, Err(UserFault::NotMapped), "USER {user:?}");
+        }
+    }
+    let mapped = |rule| choose(rule, false, image("root"), None, true);
+    assert_eq!(
+        mapped(&UserRule::Image),
+        root("root"),
+        "root of the map only where that is asked for"
+    );
+    assert_eq!(mapped(&UserRule::Auto), Ok(Chosen::Pool));
+    let hint = UserFault::NotMapped.hint();
+    for way_out in ["userns-remap", "user = \"auto\"", "a number", "allow_root = true"] {
+        assert!(hint.contains(way_out), "{hint}");
+    }
 }

@@ -274,3 +274,54 @@ fn an_owner_that_is_none_is_refused() {
     assert!(owned.is_err());
     assert_eq!(owner(&top(&board)).uid, 0);
 }
+
+#[test]
+fn p6_of_a_mapped_app_only_what_is_nobodys_of_the_map_is_given_to_the_maps_root() {
+    let board = Board::new();
+    let mut spec = spec(&["/wallet"], &[]);
+    spec.definition.shape.user = UserRule::Mapped;
+    spec.user = Some(Owner { uid: 0, gid: 0 });
+    board.reserve_with(1, None, spec.clone());
+    let root = Owner { uid: 300_000, gid: 400_000 };
+    let give = |name: &str, owner: Owner| {
+        let path = top(&board).join(name);
+        fs::write(&path, "x").unwrap();
+        chown(&path, Some(owner.uid), Some(owner.gid)).unwrap();
+        (path, owner)
+    };
+    let owner = |uid, gid| Owner { uid, gid };
+    let kept = [
+        give("its user's", owner(301_000, 401_000)),
+        give("the last number's", owner(365_535, 465_535)),
+        give("the map's root's", root),
+    ];
+    let given = [
+        give("the board's root's", owner(0, 0)),
+        give("a user's of the board", owner(1000, 1000)),
+        give("above the map", owner(365_536, 400_000)),
+        give("of a group of the board", owner(301_000, 44)),
+        give("the pool's", owner(350_001, 450_001)),
+    ];
+    let walk = |owner| {
+        let (generation, stubborn) = (Generation(1), Stubborn::default());
+        own(&board.place, &spec, generation, owner, &stubborn, &Cancel::default()).unwrap()
+    };
+    assert_eq!(walk(root).changed, given.len() as u64 + 2, "and the folders of fork and volume");
+    for (path, before) in &kept {
+        assert_eq!(self::owner(path), *before, "{path:?}");
+    }
+    for (path, _) in &given {
+        assert_eq!(self::owner(path), root, "{path:?}");
+    }
+    // As the entry point leaves it: nothing is to be done before the next start.
+    chown(top(&board), Some(301_000), Some(401_000)).unwrap();
+    let mut file = file(1, None, spec.clone());
+    (file.uid, file.gid) = (Some(root.uid), Some(root.gid));
+    assert!(is_owned(&board.place, &file, &Stubborn::default()).unwrap());
+    assert_eq!(walk(root), Owned::default());
+    // On an engine that maps none nobody's number is taken for the app's.
+    assert_eq!(Belongs::to(&spec, owner(0, 0)).base, None);
+}
+
+#[path = "hostile_tests.rs"]
+mod hostile;

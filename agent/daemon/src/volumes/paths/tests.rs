@@ -149,12 +149,3 @@ fn the_reason_names_each_source_and_what_to_do() {
     assert!(reason.message.contains(&format!("{usb} does not exist")), "{}", reason.message);
     assert!(reason.hint.contains(&format!("make {usb}")), "{}", reason.hint);
 }
-
-#[test]
-fn host_numbers_are_the_containers_where_the_engine_maps_none() {
-    let owner = Owner { uid: 1000, gid: 100 };
-    assert_eq!(host_owner(None, owner), Some(owner));
-    let mapped = Owner { uid: 301_000, gid: 300_100 };
-    assert_eq!(host_owner(Some(300_000), owner), Some(mapped));
-    assert_eq!(host_owner(Some(u32::MAX), owner), None);
-}

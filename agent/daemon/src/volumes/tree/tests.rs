@@ -116,3 +116,19 @@ fn a_cancelled_walk_ends() {
     assert!(remove(scratch.path(), &cancel).is_err());
     assert!(scratch.path().join("file").exists());
 }
+
+#[test]
+fn removing_takes_any_depth_and_any_number_of_folders() {
+    let scratch = Scratch::new();
+    let top = scratch.path().join("top");
+    fs::create_dir_all(top.join(".deep-1")).unwrap(); // a name that is taken
+    deep(&top, 3 * LIFTED_DEPTH + 7);
+    for n in 0..NAMES_AT_ONCE_MAX + NAMES_MAX {
+        fs::create_dir(top.join(format!("folder-{n}"))).unwrap();
+    }
+    for n in 0..50 {
+        fs::create_dir_all(top.join(format!("folder-7/{n}/deeper/{n}"))).unwrap();
+    }
+    remove(&top, &Cancel::default()).unwrap();
+    assert!(!top.exists());
+}

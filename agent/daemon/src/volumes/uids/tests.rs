@@ -83,3 +83,20 @@ fn a_list_of_a_newer_agent_is_not_touched_and_no_uid_is_given_without_the_root()
     assert!(assign(&board.place, &board.system()).is_err());
     assert!(!list.exists());
 }
+
+#[test]
+fn p6_a_lost_list_gives_the_same_uid_again_on_an_engine_that_maps_users() {
+    let board = Board::new();
+    let mut spec = spec(&[], &[]);
+    let uid = assign(&board.place, &board.system()).unwrap();
+    let owner = titania_core::names::Owner { uid, gid: uid };
+    spec.user = Some(owner);
+    let base = titania_core::names::Owner { uid: 300_000, gid: 300_000 };
+    let on_board = owner.on_board(Some(base)).unwrap();
+    let mut file = file(3, None, spec);
+    (file.uid, file.gid) = (Some(on_board.uid), Some(on_board.gid));
+    forks::reserve(&board.place, &file).unwrap();
+    fs::remove_file(board.place.root().join(LIST_FILE)).unwrap();
+    assert_eq!(assign(&other(&board, "tor"), &board.system()).unwrap(), uid + 1);
+    assert_eq!(assign(&board.place, &board.system()).unwrap(), uid);
+}
