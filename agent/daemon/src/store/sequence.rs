@@ -103,7 +103,7 @@ mod tests {
     use super::*;
     use crate::scratch::Scratch;
 
-    const NOW: Timestamp = Timestamp(1_700_000_000_123);
+    const NOW: Timestamp = Timestamp(1_800_000_000_123);
 
     #[test]
     fn no_number_comes_twice_however_often_the_agent_is_killed() {
