@@ -40,7 +40,7 @@ fn rows(part: &str) -> Vec<(String, String)> {
 
 #[test]
 fn the_examples_of_the_page_are_read() {
-    assert_eq!((blocks("definition").len(), blocks("settings").len()), (2, 1));
+    assert_eq!((blocks("definition").len(), blocks("settings").len()), (3, 1));
     blocks("definition").into_iter().for_each(define);
     blocks("settings").into_iter().for_each(set);
 }
