@@ -200,7 +200,7 @@ fn p1_end_of_which_the_engine_is_not_told_is_found_by_the_kernel_s_word() {
         board.agent().log().contains(said)
     });
     println!("known {:?} after the end", begun.elapsed());
-    assert!(wallet.container().is_running(), "the engine calls it so");
+    // (The engine itself can't be asked by now: it holds the container while it waits for the frozen one.)
     signal(shim, Signal::SIGCONT);
     wait_other_process(&wallet, SOON, &before.started_at());
     wait_until(SOON, "an answer", || wallet.version().as_deref() == Some("1.0.0"));

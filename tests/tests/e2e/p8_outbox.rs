@@ -49,6 +49,15 @@ fn wait_all_told(board: &Board) {
     });
 }
 
+/// Waits until a client has heard the newest event: the broker hands on what the agent has got off its hands.
+fn wait_all_heard(board: &Board, listener: &Listener) -> Vec<Value> {
+    let newest = shown(board, 0).last().map(seq).expect("an event");
+    listener.wait(SOON, "the newest event", |one| {
+        one.topic.ends_with("/event") && seq(&one.json()) >= newest
+    });
+    heard(board, listener)
+}
+
 /// Each number stands for one event, and their first arrivals are in order.
 fn assert_in_order_and_unique(heard: &[Value]) -> BTreeMap<u64, Value> {
     let mut first: BTreeMap<u64, Value> = BTreeMap::new();
@@ -139,7 +148,7 @@ fn p8_broker_that_accepts_and_never_acknowledges_gets_the_oldest_again_and_nothi
     let listener = board.listen();
     board.agent().start();
     wait_all_told(&board);
-    let arrived = assert_in_order_and_unique(&heard(&board, &listener));
+    let arrived = assert_in_order_and_unique(&wait_all_heard(&board, &listener));
     let oldest: Value = serde_json::from_str(&sent[0]).unwrap();
     assert_eq!(arrived.values().next(), Some(&oldest), "what may have arrived is told again");
     let starts = arrived.values().filter(|event| event["type"] == "agent_started").count();
@@ -186,7 +195,7 @@ fn p8_events_of_a_long_outage_are_bounded_on_disk_and_those_given_up_are_counted
     let listener = board.listen();
     board.agent().start();
     wait_all_told(&board);
-    let all = heard(&board, &listener);
+    let all = wait_all_heard(&board, &listener);
     assert_in_order_and_unique(&all);
     assert_eq!(all[0]["type"], "events_dropped", "it stands where they were: {:#}", all[0]);
     // What came and what is said to be given up is all that there was, without a hole.
@@ -207,6 +216,7 @@ fn p8_events_of_a_long_outage_are_bounded_on_disk_and_those_given_up_are_counted
         next = Some(last + 1);
     }
     assert_eq!(next, Some(newest), "but for the damaged one");
-    assert!(given_up >= dropped, "{given_up}: {dropped} before the kill");
+    // The damaged one makes room for one that had been given up and whose file is still there.
+    assert!(given_up + 1 >= dropped, "{given_up}: {dropped} before the kill");
     assert_eq!(mqtt()["dropped"], json!(given_up), "counted over the kill");
 }
