@@ -1,6 +1,6 @@
 //! What must be true after a fault was healed.
 
-use super::fault::Fault;
+use super::fault::{Fault, Thing};
 use super::inject::Wound;
 use super::kept;
 use super::scene::{Pushed, Scene};
@@ -110,11 +110,12 @@ fn on_the_way(scene: &Scene, wound: &Wound, fault: Fault) -> Vec<String> {
         complaints.extend(lives.iter().flat_map(|life| never_two(life)));
     }
     if let Some(found) = &wound.found {
+        let is_parent_lost = fault == Fault::Lost(Thing::EngineData);
         let mut parts = found.clone();
         let acts: Vec<Act> = lives.into_iter().flatten().skip(wound.acts_before).collect();
         let lines = acts.iter().map(|act| format!("{} {}\n", act.action, act.generation));
         parts.insert("events".to_owned(), lines.collect());
-        complaints.extend(right_one_first(&Look::of(parts)));
+        complaints.extend(right_one_first(&Look::of(parts), is_parent_lost));
     }
     complaints
 }

@@ -62,11 +62,14 @@ pub fn never_two(acts: &[Act]) -> Vec<String> {
 }
 
 /// The one that had to be started first was (P1). Where the engine kept the app's port for nobody it refused every
-/// start: the update was given up for now, and the old one may be first when the engine was restarted.
-pub fn right_one_first(look: &Look) -> Vec<String> {
+/// start: the update was given up for now, and the old one may be first when the engine was restarted. So it may where
+/// `is_parent_lost`: whether the old one ran since its state was copied can't be known then (DESIGN §4, start).
+pub fn right_one_first(look: &Look, is_parent_lost: bool) -> Vec<String> {
     let found = look.record_found();
     let wanted = wanted(&found, &look.forks_found());
-    let old = found["current"]["generation"].as_u64().filter(|_| look.engine_was_restarted());
+    let old = found["current"]["generation"]
+        .as_u64()
+        .filter(|_| is_parent_lost || look.engine_was_restarted());
     let acts = look.acts();
     let first = acts.iter().find(|act| act.action == "start").map(|act| act.generation);
     match (wanted, first) {

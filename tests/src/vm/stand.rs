@@ -260,7 +260,7 @@ impl Stand {
         self.boot_time = begun.elapsed();
         let look = self.judge();
         back.engine_was_restarted = look.engine_was_restarted();
-        let complaints = right_one_first(&look);
+        let complaints = right_one_first(&look, false);
         assert!(complaints.is_empty(), "{}\n{look:#?}", complaints.join("\n"));
         back
     }
