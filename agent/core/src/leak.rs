@@ -21,6 +21,9 @@ pub const LOOKS_APART: Millis = Millis::seconds(2);
 /// start, or inspect would have waited for it; but somebody may start it again and again as it ends, and would have to be
 /// missed by each look, four of them in this time, each right after a refusal.
 pub const OTHERS_APART: Millis = Millis::seconds(6);
+/// Refusals further apart than this are two stories: what was refused long ago tells nothing of who has the port now. While
+/// nothing is known the start is tried again within seconds.
+pub const STORY_MAX: Millis = Millis::seconds(60);
 /// Longest wait for the update of another app, before the engine is restarted under it: that is a crash of the engine
 /// for it, and ends well; an app that is down weighs more.
 pub const UPDATE_WAIT_MAX: Millis = Millis::seconds(60);
@@ -41,6 +44,8 @@ pub struct Publisher {
 pub struct Refused {
     /// The first of them by the engine that runs now.
     since: Moment,
+    /// The newest.
+    last: Moment,
 }
 
 /// What a refused start means.
@@ -71,7 +76,10 @@ impl Refused {
     /// Refused again at `now`; what the engine before the one that came at `engine_at` did says nothing of this one.
     #[must_use]
     pub fn again(before: Option<Self>, now: Moment, engine_at: Moment) -> Self {
-        before.filter(|before| before.since >= engine_at).unwrap_or(Self { since: now })
+        let is_same =
+            |before: &Self| before.since >= engine_at && now.since(before.last) <= STORY_MAX;
+        let since = before.filter(is_same).map_or(now, |before| before.since);
+        Self { since, last: now }
     }
 
     /// What it means at `now`, with these publishers. `is_own`: a container of the app itself, which starts none of

@@ -62,6 +62,15 @@ fn an_engine_that_was_started_since_is_judged_anew() {
 }
 
 #[test]
+fn a_refusal_of_long_ago_does_not_make_a_leak_of_one_look() {
+    let refused = Refused::again(None, at(20), ENGINE);
+    let refused = Refused::again(Some(refused), at(7_200), ENGINE);
+    assert_eq!(refused.judge(at(7_200), &[], |_| false), Judgement::Unsure);
+    let refused = Refused::again(Some(refused), at(7_202), ENGINE);
+    assert_eq!(refused.judge(at(7_202), &[], |_| false), Judgement::Leaked);
+}
+
+#[test]
 fn a_restart_is_asked_for_once_a_boot_and_not_long_held_up() {
     for (case, now, asked, others_update, want) in [
         ("at once", 0, None, false, Remedy::Ask),
