@@ -92,8 +92,8 @@ struct RootFs {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Listed {
-    id: String,
+pub(super) struct Listed {
+    pub(super) id: String,
     #[serde(default)]
     repo_tags: Option<Vec<String>>,
     #[serde(default)]
@@ -214,8 +214,15 @@ impl Engine {
     pub async fn contents(&self) -> Result<Vec<Vec<Digest>>, EngineError> {
         let mut held = Vec::new();
         for image in self.list_images("").await?.into_iter().take(IMAGES_MAX) {
-            let Some(facts) = self.image_by_name(&image.id).await? else {
-                continue; // it went meanwhile
+            let facts = match self.image_by_name(&image.id).await {
+                Ok(Some(facts)) => facts,
+                Ok(None) => continue, // it went meanwhile
+                // One that the engine can't read shares nothing; all others do.
+                Err(error) if !error.is_unknown() && !error.is_away() => {
+                    log::info!("image {}: {error}", image.id);
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
             // A layer that has no digest of the usual kind is none that can be compared.
             let layers = facts.layers.iter().map_while(|layer| layer.parse().ok());
@@ -224,7 +231,7 @@ impl Engine {
         Ok(held)
     }
 
-    async fn list_images(&self, query: &str) -> Result<Vec<Listed>, EngineError> {
+    pub(super) async fn list_images(&self, query: &str) -> Result<Vec<Listed>, EngineError> {
         let call = Call {
             bytes_max: LIST_BYTES_MAX,
             ..Call::get("list images", format!("/images/json{query}"))

@@ -28,6 +28,21 @@ impl Volumes {
     pub async fn disk(&self, path: PathBuf) -> Result<(u64, u64), VolumesError> {
         self.quick("look at a disk", move || Ok((number(&path)?, free_bytes(&path)?))).await
     }
+
+    /// How large the disk of `path` is, with all that lies on it, in bytes.
+    ///
+    /// # Errors
+    /// The disk can't be asked.
+    pub async fn disk_bytes(&self, path: PathBuf) -> Result<u64, VolumesError> {
+        self.quick("ask how large a disk is", move || all_bytes(&path)).await
+    }
+}
+
+/// Bytes of the whole disk of `path`, or of the nearest folder above it that exists.
+fn all_bytes(path: &Path) -> Result<u64, VolumesError> {
+    let there = nearest(path)?;
+    let disk = rustix::fs::statvfs(there).map_err(VolumesError::io("ask for its size", path))?;
+    Ok(disk.f_blocks.saturating_mul(disk.f_frsize))
 }
 
 /// Bytes free for the agent on the disk of `path`, or of the nearest folder above it that exists.

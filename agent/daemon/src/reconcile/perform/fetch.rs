@@ -45,12 +45,16 @@ impl Act<'_> {
             // An app that is down for want of its image does not wait behind another's update.
             let current = self.world.record.current.as_ref().map(|current| current.generation);
             let _one_at_a_time = match current == Some(generation) {
+                // Nor for an estimate: whether its image fits again shows while it comes.
                 true => None,
-                false => Some(self.agent.download.acquire().await.map_err(|_| Fault::LookAgain)?),
+                false => {
+                    let turn = self.agent.download.acquire().await.map_err(|_| Fault::LookAgain)?;
+                    // Again: it may have been long ago, or another app's download may have had the room meanwhile.
+                    let copy = self.copy_to_come(generation).await?;
+                    self.make_room(copy, &spec.release).await?;
+                    Some(turn)
+                }
             };
-            // Again: it may have been long ago, or another app's download may have had the room meanwhile.
-            let copy = self.copy_to_come(generation).await?;
-            self.make_room(copy, &spec.release).await?;
             self.download(&pull).await
         };
         self.app.memory.borrow_mut().progress = None;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use titania_core::fork::ForkFile;
 use titania_core::names::Generation;
 use titania_core::prune;
+use titania_core::reason::Reason;
 use titania_core::release::Release;
 use titania_core::room::{self as estimate, Growth, ImageRoom};
 use titania_core::step::Prunable;
@@ -40,23 +41,29 @@ impl Act<'_> {
     /// Sees to it that there is room for an image, a copy of the state and the reserve. What may go goes before
     /// anything waits for a person, what is missed least first; nothing goes while there is room.
     pub(super) async fn make_room(&self, copy: u64, release: &Release) -> Result<(), Fault> {
-        if self.has_room(copy, release, Sharing::Ignored).await.is_ok()
-            || self.has_room(copy, release, Sharing::Counted).await.is_ok()
-        {
+        if self.shortage(copy, release, Sharing::Ignored).await?.is_none() {
             return Ok(());
         }
-        leftovers::sweep(self.agent).await?;
+        let Some(low) = self.shortage(copy, release, Sharing::Counted).await? else {
+            return Ok(());
+        };
+        if !self.could_fit(copy, release).await? {
+            return Err(Fault::of(low));
+        }
+        if let Err(fault) = leftovers::sweep(self.agent).await {
+            log::info!("images without a name are looked at again later: {fault:?}");
+        }
         for what in self.may_go() {
-            if self.has_room(copy, release, Sharing::Counted).await.is_ok() {
+            if self.shortage(copy, release, Sharing::Counted).await?.is_none() {
                 return Ok(());
             }
             self.prune(&what).await?;
         }
-        let enough = self.has_room(copy, release, Sharing::Counted).await;
-        if enough.is_err() {
-            self.agent.disks.notify_one(); // so that the board says so, too
-        }
-        enough
+        let Some(low) = self.shortage(copy, release, Sharing::Counted).await? else {
+            return Ok(());
+        };
+        self.agent.disks.notify_one(); // so that the board says so, too
+        Err(Fault::of(low))
     }
 
     /// What is set aside; forks and images beyond what is kept; what the newest failed release wrote.
@@ -91,8 +98,44 @@ impl Act<'_> {
         }
     }
 
-    /// Free space for download, unpacked image, copy and reserve, disk by disk.
-    async fn has_room(&self, copy: u64, release: &Release, sharing: Sharing) -> Result<(), Fault> {
+    /// Whether it would fit if nothing else lay there: a registry may claim any size, and nothing goes for one that no
+    /// disk of this board has.
+    async fn could_fit(&self, copy: u64, release: &Release) -> Result<bool, Fault> {
+        for (path, need) in self.needs(copy, release, Sharing::Counted).await? {
+            if need.total() > self.agent.volumes.disk_bytes(path).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What is missing for download, unpacked image, copy and reserve on the first disk that is too small; null where
+    /// there is room.
+    ///
+    /// # Errors
+    /// It can't be told. Nothing goes for that.
+    async fn shortage(
+        &self,
+        copy: u64,
+        release: &Release,
+        sharing: Sharing,
+    ) -> Result<Option<Reason>, Fault> {
+        for (path, need) in self.needs(copy, release, sharing).await? {
+            let free = self.agent.volumes.free_bytes(path.clone()).await?;
+            if let Some(low) = room::shortage(&path, &need, free) {
+                return Ok(Some(low));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Space for download, unpacked image, copy and reserve, disk by disk.
+    async fn needs(
+        &self,
+        copy: u64,
+        release: &Release,
+        sharing: Sharing,
+    ) -> Result<Vec<room::Place>, Fault> {
         let reserve = self.agent.settings().disk.reserve;
         let image = self.image_room(release, sharing).await?;
         let volumes = self.agent.volumes.root().to_owned();
@@ -102,13 +145,7 @@ impl Act<'_> {
             None => false,
         };
         let engine = engine.as_deref().map(|engine| (engine, is_same));
-        for (path, need) in room::of_update(&volumes, engine, copy, image, reserve) {
-            let free = self.agent.volumes.free_bytes(path.clone()).await?;
-            if let Some(low) = room::shortage(&path, &need, free) {
-                return Err(Fault::of(low));
-            }
-        }
-        Ok(())
+        Ok(room::of_update(&volumes, engine, copy, image, reserve))
     }
 
     /// Bytes that fetching a release will take; nothing when its image is here.
