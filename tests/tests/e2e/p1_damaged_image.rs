@@ -167,6 +167,33 @@ fn p4_release_is_fetched_again_where_its_image_lay_damaged_on_the_disk() {
 }
 
 #[test]
+fn p4_release_whose_damaged_layers_a_stopped_container_of_somebody_holds_is_kept_and_told() {
+    let board = Board::start();
+    let wallet = start::installed(&board);
+    let second = start::push(&board, &start::image("2.0.0"));
+    board.engine().pull(&second.tagged());
+    let create = json!({ "Image": second.tagged() });
+    let made = board.engine().api("POST", "/containers/create?name=keeper", &create);
+    assert_eq!(made.status, 201, "{}", made.text());
+    empty(&programs(&board, &second.tagged()));
+    wallet.update();
+    let status = wallet.wait("to say who holds its layers", |app| {
+        let message = app["reason"]["message"].as_str().unwrap_or_default();
+        is_damage(&app["reason"]) && message.contains("container keeper")
+    });
+    assert_eq!(status["quarantine"], json!([]), "no fault of the release: {status:#}");
+    let theirs = board.engine().api("GET", "/containers/keeper/json", &Value::Null).json();
+    let image = format!("/images/{}/json", second.tagged());
+    let image = board.engine().api("GET", &image, &Value::Null).json();
+    assert_eq!(theirs["Image"], image["Id"], "it was not removed under that container");
+    assert_eq!(wallet.version().as_deref(), Some("1.0.0"));
+
+    board.engine().remove_container("keeper");
+    board.agent().ctl_well(&["retry", "wallet"]);
+    wallet.wait_version("2.0.0");
+}
+
+#[test]
 fn p4_release_is_condemned_for_an_empty_entry_point_only_if_it_is_empty_in_the_registry() {
     let board = Board::start();
     let wallet = start::installed(&board);

@@ -43,12 +43,6 @@ pub struct Made {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct ListedImage {
-    id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct ListedContainer {
     #[serde(rename = "ImageID", default)]
     image: String,
@@ -64,14 +58,16 @@ impl Engine {
     /// # Errors
     /// Any: who holds what is then not known at all.
     pub async fn holders(&self, image: &ImageFacts) -> Result<Vec<Holder>, EngineError> {
-        let list =
-            |act, path: &str| Call { bytes_max: LIST_BYTES_MAX, ..Call::get(act, path.into()) };
-        let call = list("list images", "/images/json?all=1");
-        let images: Vec<ListedImage> = parse("list images", &self.wire().well(call).await?)?;
-        let call = list("list containers", "/containers/json?all=1");
+        let images = self.list_images("?all=1").await?;
+        if images.len() > IMAGES_MAX {
+            let detail = format!("{} images, more than {IMAGES_MAX}", images.len());
+            return Err(EngineError::Garbled { act: "list images".into(), detail });
+        }
+        let path = "/containers/json?all=1".into();
+        let call = Call { bytes_max: LIST_BYTES_MAX, ..Call::get("list containers", path) };
         let made: Vec<ListedContainer> = parse("list containers", &self.wire().well(call).await?)?;
         let mut holders = Vec::new();
-        for listed in images.into_iter().take(IMAGES_MAX) {
+        for listed in images {
             let Some(facts) = self.image_by_name(&listed.id).await? else {
                 continue; // gone meanwhile
             };

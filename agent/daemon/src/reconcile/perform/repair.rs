@@ -161,6 +161,19 @@ impl Act<'_> {
     ) -> Result<(), Fault> {
         let engine = &self.agent.engine;
         let image = self.image_of(generation).await?;
+        // Again, and before anything goes: it may be hours since the image was looked into.
+        let others = match &image {
+            Some(image) => self.strangers(image).await?,
+            None => Vec::new(),
+        };
+        if !others.is_empty() && self.is_current(generation) {
+            return Err(shared("a file of its image lost its content on this disk", &others));
+        }
+        if !others.is_empty() {
+            // Removing it would free no layer: inspect tells who holds them.
+            self.app.memory.borrow_mut().evidence.repaired = Some((generation, clock::wall()));
+            return Ok(());
+        }
         let siblings = match &image {
             Some(image) if self.is_current(generation) => self.siblings(image).await?,
             _ => Vec::new(),
@@ -240,10 +253,14 @@ impl Act<'_> {
         }
         let holders = self.agent.engine.holders(image).await?;
         let mut others: Vec<String> = Vec::new();
-        for holder in holders.iter().filter(|holder| holder.image != image.id) {
+        for holder in &holders {
             let names = self.others(holder, &image.id);
-            let own = || vec!["another release of its own".to_owned()];
-            others.extend(if names.is_empty() { own() } else { names });
+            // A container that somebody else made from this very image holds its layers as well as another image.
+            let is_own = names.is_empty() && holder.image != image.id;
+            others.extend(names);
+            if is_own {
+                others.push("another release of its own".to_owned());
+            }
         }
         others.sort_unstable();
         others.dedup();
