@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use titania_core::event::{EventType, Level};
 use titania_core::metrics::Metrics;
-use titania_core::names::BootId;
-use titania_core::time::Timestamp;
 
 use super::*;
 use crate::report::{Address, Backoff, MqttSettings};
+use crate::sample;
 use crate::scratch::{Scratch, fill};
 
 /// Where nobody listens: TCP's discard port on loopback.
@@ -29,21 +27,17 @@ fn nobody() -> Mqtt {
 }
 
 fn event(seq: u64, bytes: usize) -> Event {
-    Event {
-        schema: 1,
-        board: "b".into(),
-        seq,
-        boot_id: BootId("boot".into()),
-        at: Timestamp(5),
-        clock_synced: true,
-        app: None,
-        kind: EventType::AgentStarted,
-        level: Level::Info,
-        reason: None,
-        release: None,
-        update: None,
-        text: "x".repeat(bytes),
-    }
+    Event { text: "x".repeat(bytes), ..sample::event(seq) }
+}
+
+/// A disk that is full but for what was kept for events, of which the first is on it.
+async fn filled() -> (Scratch, Store, Mqtt, Kept) {
+    let disk = Scratch::disk(512 * 1024);
+    let store = Store::new(disk.path().to_owned()).unwrap();
+    let (mqtt, mut kept) = (nobody(), Kept::new(store.clone()));
+    tell(&mut kept, &mqtt, &event(1, 10)).await;
+    fill(disk.path());
+    (disk, store, mqtt, kept)
 }
 
 fn on_one_thread(test: impl Future<Output = ()>) {
@@ -66,12 +60,7 @@ async fn tell(kept: &mut Kept, mqtt: &Mqtt, event: &Event) {
 #[test]
 fn events_that_a_full_disk_refused_are_written_in_their_place_when_there_is_room() {
     on_one_thread(async {
-        let disk = Scratch::disk(512 * 1024);
-        let store = Store::new(disk.path().to_owned()).unwrap();
-        let mqtt = nobody();
-        let mut kept = Kept::new(store.clone());
-        tell(&mut kept, &mqtt, &event(1, 10)).await;
-        fill(disk.path());
+        let (disk, store, mqtt, mut kept) = filled().await;
         for seq in 2..=20 {
             tell(&mut kept, &mqtt, &event(seq, 8 * 1024)).await;
         }
@@ -91,12 +80,7 @@ fn events_that_a_full_disk_refused_are_written_in_their_place_when_there_is_room
 #[test]
 fn what_waits_for_a_full_disk_is_bounded_as_what_waits_for_the_broker() {
     on_one_thread(async {
-        let disk = Scratch::disk(512 * 1024);
-        let store = Store::new(disk.path().to_owned()).unwrap();
-        let mqtt = nobody();
-        let mut kept = Kept::new(store.clone());
-        tell(&mut kept, &mqtt, &event(1, 10)).await;
-        fill(disk.path());
+        let (_disk, _store, mqtt, mut kept) = filled().await;
         for seq in 2..=2_500 {
             tell(&mut kept, &mqtt, &event(seq, 700)).await;
         }
