@@ -16,5 +16,8 @@ pub mod volumes;
 pub mod workers;
 
 #[cfg(test)]
+#[path = "sample_tests.rs"]
+mod sample;
+#[cfg(test)]
 #[path = "scratch_tests.rs"]
 mod scratch;

@@ -3,15 +3,25 @@
 //! Promise: an event is on disk before it is sent, and stays there until the broker acknowledged it or it was given
 //! up; a new connection to a broker gets first what the last one, or the last run, left. Without a broker in the
 //! settings nothing is written. An event that the disk refuses is sent all the same, and written down, in its place, as
-//! soon as the disk takes it: only an agent that ends before that loses it.
+//! soon as the disk takes it: only an agent that ends before that loses it. What was left and can't be read is tried
+//! again for [`READ_MAX`], while events wait for it; then they go without, and it stays for the next connection.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use titania_core::event::{Delivery, Event};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::report::Mqtt;
 use crate::store::{Outbox, Store, StoreError};
+
+/// How long it is tried to read what was left: a disk that is busy or short of handles has got over it.
+const READ_MAX: Duration = Duration::from_secs(60);
+/// Between two tries, where no event comes.
+const READ_LOOK: Duration = Duration::from_secs(5);
+/// Most events that wait for it: in a minute there are not as many, but in a fault of the agent's own.
+const WAITING_MAX: usize = 1_000;
 
 /// See the head of this file.
 pub struct Kept {
@@ -19,6 +29,8 @@ pub struct Kept {
     outbox: Option<Outbox>,
     /// The connection that is followed, and its news. None held: an ended connection must end.
     delivery: Option<watch::Receiver<Delivery>>,
+    /// Since when what was left can't be read.
+    unread_since: Option<Instant>,
     /// Those that the disk has not taken yet, in order: no more than the connection itself keeps.
     refused: VecDeque<Event>,
     /// The disk refused, and it was said.
@@ -28,13 +40,20 @@ pub struct Kept {
 impl Kept {
     /// Nothing is read yet.
     pub fn new(store: Store) -> Self {
-        Self { store, outbox: None, delivery: None, refused: VecDeque::new(), is_refused: false }
+        Self {
+            store,
+            outbox: None,
+            delivery: None,
+            unread_since: None,
+            refused: VecDeque::new(),
+            is_refused: false,
+        }
     }
 
     /// Makes `mqtt` the connection that is followed, and gives it what was left. What is delivered is forgotten.
     pub async fn follow(&mut self, mqtt: &Mqtt) {
         if mqtt.is_disabled() {
-            (self.outbox, self.delivery) = (None, None);
+            (self.outbox, self.delivery, self.unread_since) = (None, None, None);
             self.refused.clear();
             return;
         }
@@ -42,19 +61,33 @@ impl Kept {
             return self.forget().await;
         }
         self.forget().await; // what the one before had acknowledged
+        (self.outbox, self.delivery) = (None, None);
         match Outbox::open(&self.store).await {
             Ok((outbox, mut left)) => {
                 left.events.extend(self.refused.iter().cloned()); // newer than all on the disk
-                mqtt.restore(&left.events, left.dropped);
                 self.outbox = Some(outbox);
+                self.write().await;
+                mqtt.restore(&left.events, left.dropped);
             }
-            Err(error) => self.tell(&error),
+            Err(error) => {
+                self.tell(&error);
+                let since = *self.unread_since.get_or_insert_with(Instant::now);
+                if since.elapsed() < READ_MAX && self.refused.len() < WAITING_MAX {
+                    return;
+                }
+                self.refused.iter().for_each(|event| mqtt.event(event));
+            }
         }
+        self.unread_since = None;
         self.delivery = Some(mqtt.delivery());
+        self.forget().await; // what found no room is counted from here on
     }
 
-    /// Waits until the connection that is followed has got on.
+    /// Waits until the connection that is followed has got on, or what was left is to be read again.
     pub async fn moved(&mut self) {
+        if self.unread_since.is_some() {
+            return tokio::time::sleep(READ_LOOK).await;
+        }
         if let Some(delivery) = &mut self.delivery
             && delivery.changed().await.is_ok()
         {
@@ -64,15 +97,15 @@ impl Kept {
         std::future::pending().await
     }
 
-    /// Writes one event down, before it is sent.
-    pub async fn append(&mut self, mqtt: &Mqtt, event: &Event) {
-        if mqtt.is_disabled() {
-            return;
-        }
-        if self.outbox.is_some() {
+    /// Writes one event down, before it is sent. False: it waits for what was left, and is given to the connection
+    /// with that.
+    #[must_use]
+    pub async fn append(&mut self, mqtt: &Mqtt, event: &Event) -> bool {
+        if !mqtt.is_disabled() {
             self.refused.push_back(event.clone());
             self.write().await;
         }
+        self.unread_since.is_none()
     }
 
     /// Writes down what waits, in order, as far as the disk takes it.
@@ -87,12 +120,15 @@ impl Kept {
     }
 
     async fn forget(&mut self) {
-        let (Some(outbox), Some(delivery)) = (&mut self.outbox, &mut self.delivery) else {
+        let Some(delivery) = &mut self.delivery else {
             return;
         };
         let delivery = *delivery.borrow_and_update();
         let is_needed = |seq: u64| seq >= delivery.kept_from || delivery.in_flight == Some(seq);
         self.refused.retain(|event| is_needed(event.seq));
+        let Some(outbox) = &mut self.outbox else {
+            return;
+        };
         if let Err(error) = outbox.forget(delivery).await {
             self.tell(&error);
         }
@@ -105,12 +141,17 @@ impl Kept {
     }
 }
 
-/// At the end of the agent: what the broker acknowledged last is forgotten, too.
+/// At the end of the agent, when `mqtt` has been closed: what the broker acknowledged last is forgotten, too. Not where
+/// the connection never got what an earlier one left: of that it tells nothing.
 ///
 /// # Errors
 /// The disk's: some events are told once more.
-pub async fn forget(store: &Store, delivery: Delivery) -> Result<(), StoreError> {
+pub async fn forget(store: &Store, mqtt: &Mqtt) -> Result<(), StoreError> {
+    if !mqtt.is_restored() {
+        return Ok(());
+    }
     let (mut outbox, _) = Outbox::open(store).await?;
+    let delivery = *mqtt.delivery().borrow();
     outbox.forget(delivery).await
 }
 

@@ -142,9 +142,11 @@ pub async fn pump(outlet: Rc<Outlet>, queue: Queue, store: Store) {
         if seq.is_some() {
             let mqtt = outlet.mqtt();
             kept.follow(&mqtt).await;
-            kept.append(&mqtt, &event).await;
+            let is_its_turn = kept.append(&mqtt, &event).await;
             outlet.ring.push(&event);
-            mqtt.event(&event);
+            if is_its_turn {
+                mqtt.event(&event);
+            }
         }
     }
 }

@@ -109,13 +109,9 @@ pub async fn run(setup: Setup<'_>) -> io::Result<Ended> {
     }
     tasks.abort_all();
     let broker = agent.outlet.set_mqtt(Mqtt::disabled());
-    let (delivery, has_broker) = (broker.delivery(), !broker.is_disabled());
-    broker.close().await;
-    if has_broker {
-        let delivery = *delivery.borrow();
-        if let Err(error) = kept::forget(&agent.store, delivery).await {
-            log::info!("some events are told again: {error}");
-        }
+    broker.clone().close().await;
+    if let Err(error) = kept::forget(&agent.store, &broker).await {
+        log::info!("some events are told again: {error}");
     }
     Ok(ended)
 }

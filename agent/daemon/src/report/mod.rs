@@ -47,6 +47,7 @@ struct Shared {
     changed: Notify,
     state: watch::Sender<MqttStatus>,
     delivery: watch::Sender<Delivery>,
+    is_restored: Cell<bool>,
 }
 
 impl Shared {
@@ -57,6 +58,7 @@ impl Shared {
             changed: Notify::new(),
             state: watch::Sender::new(status),
             delivery: watch::Sender::new(Delivery::default()),
+            is_restored: Cell::new(false),
         })
     }
 
@@ -143,8 +145,14 @@ impl Mqtt {
     /// [`Mqtt::event`].
     pub fn restore(&self, events: &[Event], dropped: Option<Dropped>) {
         self.shared.desk.borrow_mut().outbox.restore(events, dropped);
+        self.shared.is_restored.set(true);
         self.shared.count();
         self.shared.changed.notify_one();
+    }
+
+    /// Whether [`Mqtt::restore`] was called: [`Mqtt::delivery`] then tells of those events, too.
+    pub fn is_restored(&self) -> bool {
+        self.shared.is_restored.get()
     }
 
     /// How far events have got; news of it wakes the receiver, and so does the end of this connection's last clone.

@@ -49,17 +49,21 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Takes in what an earlier run left, before anything else.
     pub(super) fn restore(&mut self, events: &[Event], dropped: Option<Dropped>) {
-        let mut events = events.iter();
+        let mut waiting = events;
         if let Some(gap) = dropped {
             self.gap = Some(gap);
             self.dropped += gap.count;
-            // Nothing older than what was given up is kept, but the one that was in flight then.
-            if let Some(event) = events.clone().next().filter(|event| event.seq < gap.first) {
-                self.in_flight = Some(Letter::of(event));
-                events.next();
-            }
+            self.newest = gap.last;
+            // Of those before what was given up the last was in flight then; the others, which lie in its file, were
+            // acknowledged.
+            let (before, after) = events.split_at(events.partition_point(|e| e.seq < gap.first));
+            self.in_flight = before.last().map(Letter::of);
+            waiting = after;
         }
-        for event in events {
+        if let Some(newest) = events.last() {
+            self.sign_as(newest);
+        }
+        for event in waiting {
             self.push(event);
         }
     }
@@ -75,15 +79,17 @@ impl Outbox {
         };
         Delivery {
             in_flight: in_flight.map(|letter| letter.seq),
-            kept_from: self.queue.front().map_or(self.newest + 1, |letter| letter.seq),
+            kept_from: self
+                .queue
+                .front()
+                .map_or(self.newest.saturating_add(1), |letter| letter.seq),
             dropped,
         }
     }
 
     /// Takes one event in.
     pub(super) fn push(&mut self, event: &Event) {
-        self.board.clone_from(&event.board);
-        self.boot_id.clone_from(&event.boot_id);
+        self.sign_as(event);
         self.newest = self.newest.max(event.seq);
         let letter = Letter::of(event);
         self.bytes += letter.payload.len();
@@ -172,6 +178,12 @@ impl Outbox {
         gap.last = lost.seq;
         gap.at = lost.at;
         gap.clock_synced = lost.clock_synced;
+    }
+
+    /// What is told of those given up comes from where `event` comes from.
+    fn sign_as(&mut self, event: &Event) {
+        self.board.clone_from(&event.board);
+        self.boot_id.clone_from(&event.boot_id);
     }
 
     fn confession(&self, gap: &Dropped) -> Letter {

@@ -152,6 +152,36 @@ fn a_restart_goes_on_with_the_one_in_flight_the_gap_and_the_rest() {
     assert_eq!(after.delivery().dropped, None, "told");
 }
 
+/// The broker has 1 to 9 and went deaf on 10; the file of 10 holds all ten.
+#[test]
+fn a_restart_takes_what_was_acknowledged_before_the_one_in_flight_for_no_part_of_the_gap() {
+    let gap = Dropped { count: 4, first: 11, last: 14, at: Timestamp(14_000), clock_synced: true };
+    let told = |rest: std::ops::RangeInclusive<u64>| {
+        let left: Vec<Event> = (1..=10).chain(rest).map(|seq| event(seq, "x")).collect();
+        let mut after = Outbox::default();
+        after.restore(&left, Some(gap));
+        assert_eq!(after.delivery().in_flight, Some(10));
+        let told: Vec<_> = std::iter::from_fn(|| take(&mut after)).collect();
+        told
+    };
+    let numbers = |told: &[Event]| told.iter().map(|event| event.seq).collect::<Vec<_>>();
+    assert_eq!(numbers(&told(15..=16)), [10, 14, 15, 16], "with room left");
+    let full = told(15..=EVENTS_MAX as u64 + 15);
+    assert_eq!(numbers(&full[..3]), [10, 15, 16], "the oldest goes, as at any time");
+    assert!(full[1].text.starts_with("5 events, numbers 11 to 15, "), "{}", full[1].text);
+}
+
+#[test]
+fn a_restart_with_nothing_but_a_gap_tells_it_as_this_board_and_needs_nothing_below() {
+    let gap = Dropped { count: 2, first: 2, last: 3, at: Timestamp(3_000), clock_synced: true };
+    let mut after = Outbox::default();
+    after.restore(&[event(1, "in flight")], Some(gap));
+    let told: Vec<_> = std::iter::from_fn(|| take(&mut after)).collect();
+    assert_eq!(told.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!((&*told[1].board, &*told[1].boot_id.0), ("b", "boot"));
+    assert_eq!(after.delivery().kept_from, 4);
+}
+
 #[test]
 fn what_is_given_up_while_that_is_being_told_is_told_next() {
     let mut outbox = overfilled();

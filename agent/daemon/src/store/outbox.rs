@@ -1,8 +1,10 @@
 //! Outbox: events that the broker may not have yet, `outbox/<first number>.jsonl`, one a line.
 //!
 //! Promise: an event that was appended is read again after a restart, in order, until it is forgotten; a line cut off
-//! by a power cut is dropped alone. On a full disk the room that was kept is given up, for some hundred events. A file is written by one run of the agent and removed whole: an event costs one
-//! appended line, its acknowledgement no write of its own. What was given up is counted in `outbox/dropped.json`.
+//! by a power cut is dropped alone. On a full disk the room that was kept is given up, for some hundred events. A file is
+//! written by one run of the agent and removed whole: an event costs one appended line, its acknowledgement no write of
+//! its own. What was given up is counted in `outbox/dropped.json`; once that is told, none of it is read again though its
+//! file stays for others: the number of the last of them is the one under which it was told.
 //! How much is kept is the caller's to say, by what it forgets; no more than [`FILES_MAX`] files are ever read.
 
 use std::collections::VecDeque;
@@ -12,6 +14,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use serde::{Deserialize, Serialize};
 use titania_core::event::{Delivery, Dropped, Event};
 
 use super::error::StoreError;
@@ -26,7 +29,7 @@ const FILE_BYTES: u64 = 64 * 1024;
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Most files read: more than events are kept, of which each may have one after many restarts.
 const FILES_MAX: usize = 1_100;
-/// Largest `dropped.json`: four numbers and a time.
+/// Largest `dropped.json`: some numbers and a time.
 const DROPPED_BYTES_MAX: u64 = 4 * 1024;
 
 /// One file.
@@ -40,11 +43,24 @@ struct Part {
     is_ours: bool,
 }
 
+/// What `dropped.json` holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct GivenUp {
+    /// Up to this number all were acknowledged, or given up and told of: none of them is read again.
+    #[serde(default)]
+    told: u64,
+    /// What was given up after that and not told of yet.
+    #[serde(flatten)]
+    dropped: Option<Dropped>,
+}
+
 /// The events on disk.
 pub struct Outbox {
     store: Store,
     parts: VecDeque<Part>,
-    dropped: Option<Dropped>,
+    on_disk: GivenUp,
+    /// As it is by what was heard last. Not written at once.
+    now: GivenUp,
 }
 
 /// What an earlier run left.
@@ -62,8 +78,8 @@ impl Outbox {
     /// # Errors
     /// The folder can't be made or read.
     pub async fn open(store: &Store) -> Result<(Self, Left), StoreError> {
-        let (parts, left) = store.run(read_all).await?;
-        Ok((Self { store: store.clone(), parts, dropped: left.dropped }, left))
+        let (parts, on_disk, left) = store.run(read_all).await?;
+        Ok((Self { store: store.clone(), parts, on_disk, now: on_disk }, left))
     }
 
     /// Appends one event; when this answers it is on disk. Its number is higher than all before.
@@ -97,7 +113,7 @@ impl Outbox {
     }
 
     /// Events that `delivery` does not need are the broker's, or were given up: files that hold nothing else go.
-    /// What was given up is written down when its last file goes, and forgotten when it was told.
+    /// What was given up is written down when its last file goes; that it was told is, as long as one of its files stays.
     ///
     /// # Errors
     /// The disk's; what is left is forgotten the next time.
@@ -106,26 +122,46 @@ impl Outbox {
             let is_in_flight = |seq| part.first <= seq && seq <= part.last;
             part.last >= delivery.kept_from || delivery.in_flight.is_some_and(is_in_flight)
         };
-        let goes = self.parts.iter().any(|part| !is_needed(part));
-        let is_told = delivery.dropped.is_none() && self.dropped.is_some();
-        if !goes && !is_told {
-            return Ok(());
+        let told = told(&delivery);
+        if self.now.dropped.is_some_and(|before| before.first <= told) {
+            self.now.told = told;
         }
-        // Written first: a file that is gone without a word of it would be a loss that nobody counted.
-        if delivery.dropped != self.dropped {
-            let dropped = delivery.dropped;
-            let write = move |state: &Path| write_dropped(state, dropped);
-            match self.store.run(write).await {
+        self.now.dropped = delivery.dropped;
+        let goes = self.parts.iter().any(|part| !is_needed(part));
+        let is_told = self.now.told != self.on_disk.told && self.holds(self.now.told);
+        if goes || is_told || self.now.dropped.is_none() {
+            // Written first: a file that is gone without a word of it would be a loss that nobody counted.
+            match self.write_given_up().await {
                 // There is no room for the word unless one of them goes before it.
                 Err(error) if error.is_disk_full() && goes => {
                     self.remove_one(&is_needed).await?;
-                    self.store.run(write).await?;
+                    self.write_given_up().await?;
                 }
                 written => written?,
             }
-            self.dropped = dropped;
         }
         while self.remove_one(&is_needed).await? {}
+        // Not before the files are gone: until then it tells what in them is not to be read.
+        if !self.holds(self.now.told) {
+            self.now.told = 0;
+            if self.now.dropped.is_none() {
+                self.write_given_up().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a file has events up to this number.
+    fn holds(&self, number: u64) -> bool {
+        self.parts.iter().any(|part| part.first <= number)
+    }
+
+    async fn write_given_up(&mut self) -> Result<(), StoreError> {
+        let now = self.now;
+        if now != self.on_disk {
+            self.store.run(move |state| write_given_up(state, now)).await?;
+            self.on_disk = now;
+        }
         Ok(())
     }
 
@@ -184,9 +220,12 @@ fn write(state: &Path, first: u64, is_new: bool, line: &[u8]) -> Result<(), Stor
 
 /// Appends whole or not at all: what a full disk took of the line is cut off again.
 fn add(path: &Path, line: &[u8], is_new: bool) -> io::Result<()> {
+    // A new one replaces what a write that failed left under its name: no number is given out twice.
     let mut file = OpenOptions::new()
-        .append(true)
-        .create_new(is_new)
+        .write(is_new)
+        .create(is_new)
+        .truncate(is_new)
+        .append(!is_new)
         .mode(0o600)
         .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
         .open(path)?;
@@ -203,22 +242,31 @@ fn remove(state: &Path, first: u64) -> Result<(), StoreError> {
     durable::remove(&path).map_err(StoreError::io("remove", &path)).map(drop)
 }
 
-fn write_dropped(state: &Path, dropped: Option<Dropped>) -> Result<(), StoreError> {
+/// The number up to which all were acknowledged, or given up and told of.
+fn told(delivery: &Delivery) -> u64 {
+    let given_up = delivery.dropped.map(|dropped| dropped.first);
+    let needed = [delivery.in_flight, given_up, Some(delivery.kept_from)].into_iter().flatten();
+    needed.min().unwrap_or(0).saturating_sub(1)
+}
+
+fn write_given_up(state: &Path, given_up: GivenUp) -> Result<(), StoreError> {
     let path = dropped_path(state);
-    let Some(dropped) = dropped else {
+    if given_up == GivenUp::default() {
         return durable::remove(&path).map_err(StoreError::io("remove", &path)).map(drop);
-    };
-    let bytes = serde_json::to_vec(&dropped)
+    }
+    let bytes = serde_json::to_vec(&given_up)
         .map_err(|e| StoreError::Unwritable { path: path.clone(), why: e.to_string() })?;
     durable::replace(&path, &bytes, 0o600).map_err(StoreError::io("write", &path))
 }
 
-fn read_all(state: &Path) -> Result<(VecDeque<Part>, Left), StoreError> {
-    let dropped = match bounded::read(&dropped_path(state), DROPPED_BYTES_MAX) {
-        Ok(bytes) => bytes.and_then(|bytes| serde_json::from_slice::<Dropped>(&bytes).ok()),
+fn read_all(state: &Path) -> Result<(VecDeque<Part>, GivenUp, Left), StoreError> {
+    let given_up = match bounded::read(&dropped_path(state), DROPPED_BYTES_MAX) {
+        Ok(bytes) => bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
         Err(StoreError::TooLarge { .. }) => None,
         Err(e) => return Err(e),
     };
+    let given_up: GivenUp = given_up.unwrap_or_default();
+    let dropped = given_up.dropped;
     let mut numbers = list(state)?;
     numbers.sort_unstable();
     let mut parts = VecDeque::new();
@@ -235,9 +283,10 @@ fn read_all(state: &Path) -> Result<(VecDeque<Part>, Left), StoreError> {
     }
     // Given up already, though the file that holds them holds others still.
     left.events.retain(|event| {
-        dropped.is_none_or(|dropped| event.seq < dropped.first || event.seq > dropped.last)
+        let is_given_up = |gap: Dropped| gap.first <= event.seq && event.seq <= gap.last;
+        event.seq > given_up.told && !dropped.is_some_and(is_given_up)
     });
-    Ok((parts, left))
+    Ok((parts, given_up, left))
 }
 
 fn list(state: &Path) -> Result<Vec<u64>, StoreError> {

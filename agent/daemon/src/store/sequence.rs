@@ -15,6 +15,9 @@ use super::{bounded, durable};
 /// Numbers reserved with one write (DESIGN §7).
 pub const BLOCK: u64 = 1_000;
 
+/// What JSON's readers keep whole is below it; a file that holds more was not written here.
+const NUMBERS_END: u64 = 1 << 53;
+
 /// See [`by_lot`].
 const LOT_MIN: u64 = 1 << 51;
 
@@ -42,7 +45,8 @@ pub fn reserve(state: &Path, now: Timestamp) -> Result<Range<u64>, StoreError> {
     let known = match bounded::read(&path, SEQUENCE_BYTES_MAX) {
         Ok(bytes) => bytes
             .and_then(|bytes| String::from_utf8(bytes).ok())
-            .and_then(|text| text.trim().parse::<u64>().ok()),
+            .and_then(|text| text.trim().parse::<u64>().ok())
+            .filter(|known| *known < NUMBERS_END),
         Err(StoreError::TooLarge { .. }) => None,
         Err(e) => return Err(e),
     };
@@ -60,7 +64,7 @@ pub fn reserve(state: &Path, now: Timestamp) -> Result<Range<u64>, StoreError> {
     Ok(start..end)
 }
 
-/// Within the numbers that JSON's readers keep whole (2^53), above those that clocks come to in 70,000 years.
+/// Below [`NUMBERS_END`], above those that clocks come to in 70,000 years.
 fn by_lot() -> Result<u64, StoreError> {
     let mut bytes = [0u8; 8];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
@@ -122,13 +126,21 @@ mod tests {
     fn a_lost_or_damaged_file_does_not_bring_numbers_back() {
         let state = Scratch::new();
         let first = reserve(state.path(), NOW).unwrap();
-        for damage in [None, Some("gar\0bage"), Some("")] {
+        for damage in [
+            None,
+            Some("gar\0bage"),
+            Some(""),
+            Some("9007199254740992"),     // 2^53
+            Some("18446744073709551615"), // 2^64 - 1: nothing comes after it
+        ] {
             match damage {
                 None => std::fs::remove_file(state.path().join("sequence")).unwrap(),
                 Some(text) => std::fs::write(state.path().join("sequence"), text).unwrap(),
             }
             let later = reserve(state.path(), Timestamp(NOW.0 + 1_000)).unwrap();
             assert!(later.start >= first.end, "{later:?} after {first:?}");
+            assert_eq!(later.end - later.start, BLOCK, "{damage:?}");
+            assert!(later.end < NUMBERS_END, "{damage:?}: {later:?}");
         }
     }
 
@@ -138,7 +150,7 @@ mod tests {
         for _ in 0..20 {
             let state = Scratch::new();
             let block = reserve(state.path(), Timestamp(30_000)).unwrap();
-            assert!(block.start >= LOT_MIN && block.end < 1 << 53, "{block:?}");
+            assert!(block.start >= LOT_MIN && block.end < NUMBERS_END, "{block:?}");
             assert!(all.insert(block.start), "{block:?} came twice");
             assert_eq!(reserve(state.path(), NOW).unwrap().start, block.end, "and goes on");
         }

@@ -2,30 +2,11 @@
 
 use std::io::Write;
 
-use titania_core::event::{EventType, Level};
-use titania_core::names::BootId;
 use titania_core::time::Timestamp;
 
 use super::*;
+use crate::sample::event;
 use crate::scratch::{Scratch, fill};
-
-fn event(seq: u64) -> Event {
-    Event {
-        schema: 1,
-        board: "b".into(),
-        seq,
-        boot_id: BootId("boot".into()),
-        at: Timestamp(5),
-        clock_synced: true,
-        app: None,
-        kind: EventType::AgentStarted,
-        level: Level::Info,
-        reason: None,
-        release: None,
-        update: None,
-        text: "text".into(),
-    }
-}
 
 fn store(scratch: &Scratch) -> Store {
     Store::new(scratch.path().to_owned()).unwrap()
@@ -121,9 +102,45 @@ async fn what_was_given_up_is_counted_over_a_restart_and_the_one_in_flight_stays
     let rest = 2 * FILE_EVENTS + 2..=3 * FILE_EVENTS;
     assert_eq!(numbers(&left), std::iter::once(1).chain(rest).collect::<Vec<_>>());
     outbox.forget(Delivery { in_flight: None, dropped: None, ..delivery }).await.unwrap();
+    // The last one given up lies in a file that is still needed: its number is the one under which it was told.
+    for restart in 0..2 {
+        let (_, left) = Outbox::open(&store(&state)).await.unwrap();
+        let rest = 2 * FILE_EVENTS + 2..=3 * FILE_EVENTS;
+        assert_eq!((left.dropped, numbers(&left)), (None, rest.collect()), "{restart}");
+    }
+    let (mut outbox, _) = Outbox::open(&store(&state)).await.unwrap();
+    outbox.forget(kept_from(3 * FILE_EVENTS)).await.unwrap();
+    assert_eq!(files(&state), ["00000000000000000129.jsonl", "dropped.json"]);
+    outbox.forget(kept_from(3 * FILE_EVENTS + 1)).await.unwrap();
+    assert!(files(&state).is_empty(), "nothing is left of which it could tell");
+}
+
+/// What is given up and told within one file, which stays, and then again.
+#[tokio::test(flavor = "current_thread")]
+async fn what_was_told_is_not_read_again_whatever_is_given_up_after_it() {
+    let state = Scratch::new();
+    let (mut outbox, _) = Outbox::open(&store(&state)).await.unwrap();
+    for seq in 1..=FILE_EVENTS + 1 {
+        outbox.append(&event(seq)).await.unwrap();
+    }
+    let gap = |first, last| {
+        let count = last - first + 1;
+        Some(Dropped { count, first, last, at: Timestamp(5), clock_synced: true })
+    };
+    let delivery = |in_flight, kept_from, dropped| Delivery { in_flight, kept_from, dropped };
+    // 9 acknowledged, the broker deaf on 10, room for all but 11 to 14.
+    outbox.forget(delivery(Some(10), 15, gap(11, 14))).await.unwrap();
     let (_, left) = Outbox::open(&store(&state)).await.unwrap();
-    // The last one given up lies in a file that is still needed: it is told after all.
-    assert_eq!((left.dropped, left.events.len() as u64), (None, FILE_EVENTS), "told");
+    assert_eq!(left.dropped, None, "not told yet, and no file has gone");
+    // 10 acknowledged, then what tells of them, while one more is given up.
+    outbox.forget(delivery(None, 15, gap(11, 14))).await.unwrap();
+    outbox.forget(delivery(None, 16, gap(15, 15))).await.unwrap();
+    let (_, left) = Outbox::open(&store(&state)).await.unwrap();
+    assert_eq!((left.dropped, numbers(&left)), (gap(15, 15), (16..=FILE_EVENTS + 1).collect()));
+    outbox.forget(delivery(Some(16), 17, None)).await.unwrap();
+    outbox.forget(delivery(Some(16), FILE_EVENTS + 2, gap(17, FILE_EVENTS + 1))).await.unwrap();
+    let (_, left) = Outbox::open(&store(&state)).await.unwrap();
+    assert_eq!(left.events.first().map(|event| event.seq), Some(16));
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -157,6 +174,19 @@ async fn a_full_disk_takes_events_into_the_room_that_was_kept_then_costs_the_new
     assert_eq!(numbers(&left), (1..=seq).collect::<Vec<_>>(), "it goes on where it was");
 }
 
+/// As after a write whose folder could not be synced, or whose half could not be taken back.
+#[tokio::test(flavor = "current_thread")]
+async fn a_file_that_a_failed_write_left_is_written_anew() {
+    let state = Scratch::new();
+    let (mut outbox, _) = Outbox::open(&store(&state)).await.unwrap();
+    fs::create_dir(folder(state.path())).unwrap();
+    fs::write(path(state.path(), 7), "{\"schema\":1,\"bo").unwrap();
+    outbox.append(&event(7)).await.unwrap();
+    outbox.append(&event(8)).await.unwrap();
+    let (_, left) = Outbox::open(&store(&state)).await.unwrap();
+    assert_eq!(left.events, [event(7), event(8)]);
+}
+
 /// A file of ten events, cut off or spoilt at each of its bytes: what was before the place is read, nothing is made up,
 /// and the next run goes on behind it.
 #[tokio::test(flavor = "current_thread")]
@@ -174,14 +204,14 @@ async fn a_file_that_is_cut_or_garbled_anywhere_keeps_what_is_whole() {
     for at in (0..whole.len()).step_by(7) {
         let before = lines.iter().filter(|end| **end < at).count() as u64;
         fs::write(&file, &whole[..at]).unwrap();
-        let left = read_all(state.path()).unwrap().1;
+        let left = read_all(state.path()).unwrap().2;
         assert_eq!(numbers(&left), (1..=before).collect::<Vec<_>>(), "cut at {at}");
         for block in [1, 3, line] {
             let mut spoilt = whole.clone();
             let end = (at + block).min(whole.len());
             spoilt[at..end].fill(0);
             fs::write(&file, &spoilt).unwrap();
-            let left = read_all(state.path()).unwrap().1;
+            let left = read_all(state.path()).unwrap().2;
             let read = numbers(&left);
             assert!(read.is_sorted_by(|a, b| a < b), "{read:?}");
             assert!(
