@@ -179,10 +179,16 @@ impl Owner {
     }
 
     /// Uid and gid on the board, where `base` is what uid 0 and gid 0 of a container are; an engine that maps none
-    /// (null) leaves them as they are. Null when there is no such number.
+    /// (null) leaves them as they are. Null where the engine maps none of that number: on the board it would be a
+    /// stranger's.
     pub fn on_board(self, base: Option<Self>) -> Option<Self> {
-        let inside = self.inside(base.is_some());
-        let base = base.unwrap_or(Self { uid: 0, gid: 0 });
+        let Some(base) = base else {
+            return Some(self);
+        };
+        let inside = self.inside(true);
+        if inside.uid >= MAPPED_IDS || inside.gid >= MAPPED_IDS {
+            return None;
+        }
         Some(Self {
             uid: base.uid.checked_add(inside.uid)?,
             gid: base.gid.checked_add(inside.gid)?,

@@ -84,8 +84,8 @@ pub fn find_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Erro
     find_tls(error.downcast_ref::<io::Error>()?.get_ref()?)
 }
 
-/// Whether a certificate is refused because it begins later than now: none is given out before that, so it is the
-/// board's clock that is behind.
+/// Whether a certificate is refused because it begins later than now. That is looked at before who signed it: anybody
+/// on the way can show such a one, so it speaks of the clock only where that was not set.
 pub fn begins_later(error: &rustls::Error) -> bool {
     use rustls::CertificateError::{NotValidYet, NotValidYetContext};
     matches!(error, rustls::Error::InvalidCertificate(NotValidYet | NotValidYetContext { .. }))

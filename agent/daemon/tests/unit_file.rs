@@ -176,6 +176,25 @@ fn the_generator_writes_what_agentd_says_and_nothing_where_it_can_t() {
     assert_eq!(other.generate("/nonexistent/agentd", &config), None);
 }
 
+/// Both units are read without a complaint, and the service is exposed no more than the agent's own.
+#[track_caller]
+fn assert_sound(folder: &Folder, service: &Path, starter: &Path) {
+    for unit in [service, starter] {
+        let unit = unit.to_str().unwrap();
+        let arguments = ["verify", "--man=no", "--recursive-errors=no", unit];
+        let Some(done) = analyze(&arguments, folder) else {
+            return;
+        };
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        let ours: Vec<&str> = said.lines().filter(|line| line.contains("titania-agent")).collect();
+        assert!(ours.is_empty(), "{said}");
+    }
+    let Some(figure) = exposure(folder, service) else {
+        return;
+    };
+    assert!(figure <= EXPOSURE_MAX, "{figure}");
+}
+
 /// Unit and path of the engine's restart, with a program that is there.
 fn engine_units(folder: &Folder) -> [PathBuf; 2] {
     ["titania-agent-engine.service", "titania-agent-engine.path"].map(|name| {
@@ -190,20 +209,7 @@ fn the_unit_that_restarts_the_engine_is_read_without_a_complaint_and_has_one_rig
     let [service, path] = engine_units(&folder);
     let text = std::fs::read_to_string(&service).unwrap();
     assert!(text.lines().any(|line| line == "CapabilityBoundingSet=CAP_DAC_OVERRIDE"), "{text}");
-    for unit in [&service, &path] {
-        let unit = unit.to_str().unwrap();
-        let arguments = ["verify", "--man=no", "--recursive-errors=no", unit];
-        let Some(done) = analyze(&arguments, &folder) else {
-            return;
-        };
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        let ours: Vec<&str> = said.lines().filter(|line| line.contains("titania-agent")).collect();
-        assert!(ours.is_empty(), "{said}");
-    }
-    let Some(figure) = exposure(&folder, &service) else {
-        return;
-    };
-    assert!(figure <= EXPOSURE_MAX, "{figure}");
+    assert_sound(&folder, &service, &path);
 }
 
 #[test]
@@ -220,20 +226,7 @@ fn the_unit_that_forgets_neighbours_is_read_without_a_complaint_and_has_one_righ
         format!("ListenStream=/run/titania-agent/{}", titania_agentd::board::neighbour::SOCKET);
     let text = std::fs::read_to_string(&socket).unwrap();
     assert!(text.lines().any(|line| line == listens), "{text}");
-    for unit in [&service, &socket] {
-        let unit = unit.to_str().unwrap();
-        let arguments = ["verify", "--man=no", "--recursive-errors=no", unit];
-        let Some(done) = analyze(&arguments, &folder) else {
-            return;
-        };
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        let ours: Vec<&str> = said.lines().filter(|line| line.contains("titania-agent")).collect();
-        assert!(ours.is_empty(), "{said}");
-    }
-    let Some(figure) = exposure(&folder, &service) else {
-        return;
-    };
-    assert!(figure <= EXPOSURE_MAX, "{figure}");
+    assert_sound(&folder, &service, &socket);
 }
 
 /// Runs the program of that unit: exit, what it said, and what the service manager was asked for.

@@ -205,6 +205,15 @@ impl Fault {
     pub fn may_lose_images(self) -> bool {
         matches!(self, Self::Pruned | Self::Lost(Thing::EngineData))
     }
+
+    /// Whether the update may have no outcome to tell: of a record lost between mark and record the mark knows who is
+    /// current, and no more.
+    pub fn may_lose_outcome(self) -> bool {
+        match self {
+            Self::Lost(thing) => thing != Thing::EngineData,
+            _ => false,
+        }
+    }
 }
 
 impl Call {
@@ -310,6 +319,17 @@ impl Display for Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_lost_record_may_leave_an_update_without_an_outcome() {
+        let records = [Thing::Record, Thing::Records, Thing::HalfRecord, Thing::RecordContent];
+        for thing in records {
+            assert!(Fault::Lost(thing).may_lose_outcome(), "{thing:?}");
+        }
+        for other in [Fault::Lost(Thing::EngineData), Fault::Pruned, Fault::Killed(Victim::Power)] {
+            assert!(!other.may_lose_outcome(), "{other}");
+        }
+    }
 
     #[test]
     fn calls_are_told_apart_by_method_and_target() {

@@ -40,15 +40,15 @@ pub fn wait_back(scene: &Scene, pushed: &Pushed) {
 
 /// Waits until the update has ended as it must: a good release committed, a bad one remembered as that.
 #[track_caller]
-pub fn wait_end(scene: &mut Scene, pushed: &Pushed) {
+pub fn wait_end(scene: &mut Scene, fault: Fault, pushed: &Pushed) {
     let mut asked = Instant::now();
     wait_between(BACK_MAX, LOOK_PAUSE, "the update to end as it must", || {
         let app = scene.app.status();
         let is_over = app["update"].is_null() && app["state"] == "ok" && app["health"] == "healthy";
         let is_right = match pushed.kind.is_bad() {
-            // A record that was lost between mark and record has no outcome to tell: the mark knows who is current.
             false => {
-                (app["last"]["outcome"] == "committed" || app["last"].is_null())
+                (app["last"]["outcome"] == "committed"
+                    || (fault.may_lose_outcome() && app["last"].is_null()))
                     && app["current"]["config"] == pushed.release.as_str()
                     && app["proven"] == true
             }

@@ -216,7 +216,7 @@ fn begin(board: &Board) -> Scene<'_> {
             steps.last() == "write conclude"
         });
         timeline.length = begun.elapsed();
-        judge::wait_end(&mut scene, &pushed);
+        judge::wait_end(&mut scene, Fault::Pruned, &pushed);
         let wound = Wound::none();
         judge::all(&mut scene, &wound, Fault::Pruned, &pushed);
         scene.has_lost_images = false;
@@ -254,7 +254,7 @@ pub fn one(scene: &mut Scene, plan: &Plan, number: u32) -> Row {
     let ready = Instant::now();
     judge::wait_back(scene, &pushed);
     let back = ready.elapsed();
-    judge::wait_end(scene, &pushed);
+    judge::wait_end(scene, plan.fault, &pushed);
     let end = ready.elapsed();
     judge::all(scene, &wound, plan.fault, &pushed);
     Row {

@@ -49,6 +49,18 @@ fn numbers_of_generations_never_wrap() {
 }
 
 #[test]
+fn p6_a_number_that_an_engine_does_not_map_is_none_on_the_board() {
+    let owner = |uid, gid| Owner { uid, gid };
+    let base = owner(300_000, 400_000);
+    let last = MAPPED_IDS - 1;
+    assert_eq!(owner(last, last).on_board(Some(base)), Some(owner(365_535, 465_535)));
+    for outside in [owner(MAPPED_IDS, 0), owner(0, MAPPED_IDS), owner(100_000, 100_000)] {
+        assert_eq!(outside.on_board(Some(base)), None, "{outside}");
+        assert_eq!(outside.on_board(None), Some(outside), "an engine that maps none");
+    }
+}
+
+#[test]
 fn p6_numbers_on_the_board_are_those_of_the_container_where_the_engine_maps_none() {
     let owner = |uid, gid| Owner { uid, gid };
     let base = Some(owner(300_000, 400_000));

@@ -150,9 +150,11 @@ impl About {
 }
 
 /// The first uid and gid, from the end of the engine's root folder: the one place that tells them (`…/300000.300000`).
+/// Null where one of them is the board's root: that is no map to be safe behind.
 fn remap(root_dir: &str) -> Option<Remap> {
     let (uid, gid) = root_dir.trim_end_matches('/').rsplit('/').next()?.split_once('.')?;
-    Some(Remap { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
+    let remap = Remap { uid: uid.parse().ok()?, gid: gid.parse().ok()? };
+    (remap.uid > 0 && remap.gid > 0).then_some(remap)
 }
 
 #[cfg(test)]

@@ -47,3 +47,11 @@ fn what_is_missing_promises_nothing() {
     assert_eq!(remap("/var/lib/docker"), None);
     assert_eq!(remap("/var/lib/docker/a.b"), None);
 }
+
+#[test]
+fn p6_a_map_that_begins_with_the_boards_root_is_none() {
+    assert_eq!(remap("/var/lib/docker/1.1"), Some(Remap { uid: 1, gid: 1 }));
+    for root in ["0.0", "0.300000", "300000.0"] {
+        assert_eq!(remap(&format!("/var/lib/docker/{root}")), None, "{root}");
+    }
+}

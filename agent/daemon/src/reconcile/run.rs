@@ -145,7 +145,7 @@ fn open(
     let settings = &in_force.settings;
     let engine = Engine::new(wiring::engine_socket(settings));
     let (probes, news) = Probes::new(Inside::new(engine.clone()));
-    let registries = Registries::new(&wiring::registries(settings), Timeouts::default());
+    let registries = registries(settings);
     let agent = Agent {
         engine,
         registries: RefCell::new(Rc::new(registries)),
@@ -196,6 +196,10 @@ fn is_first_of_boot(socket: &Path, boot: &BootId) -> bool {
             false
         }
     }
+}
+
+fn registries(settings: &Settings) -> Registries {
+    Registries::new(&wiring::registries(settings), Timeouts::default(), clock::is_synced)
 }
 
 /// What is wrong with the settings, beside the files themselves.
@@ -312,8 +316,7 @@ async fn reload(agent: &Rc<Agent>) -> bool {
         agent.outlet.mqtt().status(status);
     }
     if has_other_registries {
-        let registries = Registries::new(&wiring::registries(new), Timeouts::default());
-        agent.registries.replace(Rc::new(registries));
+        agent.registries.replace(Rc::new(registries(new)));
         agent.polls.ask_all();
     }
     agent.settings.replace(Rc::new(new.clone()));

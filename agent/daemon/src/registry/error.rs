@@ -18,7 +18,7 @@ pub enum NoAnswer {
     Connect,
     /// No agreement on encryption, or a certificate that is not trusted.
     Tls,
-    /// A certificate that begins later than now, by the board's clock.
+    /// A certificate that begins later than now, by the board's clock, which was not set.
     Clock,
     /// Too slow.
     Timeout,
@@ -203,7 +203,7 @@ impl RegistryError {
 
     fn code(&self) -> (Code, Class) {
         match self {
-            // A certificate is not given out before it begins: it is the clock that is behind.
+            // The clock was not set, and a certificate begins later: the clock first.
             Self::Unreachable { cause: NoAnswer::Clock, .. } => {
                 (Code::ClockUnsynced, Class::Environment)
             }

@@ -75,6 +75,7 @@ struct Inner {
     settings: BTreeMap<String, HostSettings>,
     plain: Rc<BTreeSet<String>>,
     timeouts: Timeouts,
+    is_clock_synced: fn() -> bool,
     transports: RefCell<BTreeMap<Option<PathBuf>, Rc<Transport>>>,
     hosts: RefCell<BTreeMap<String, Rc<Host>>>,
     problems: Vec<RegistryError>,
@@ -100,14 +101,20 @@ impl Clock {
 
 impl Registries {
     /// Registries as the settings name them; others are asked over https, without credentials.
-    /// Reads the files with credentials now, and never again; connects to nobody yet.
-    pub fn new(settings: &[HostSettings], timeouts: Timeouts) -> Self {
+    /// Reads the files with credentials now, and never again; connects to nobody yet. `is_clock_synced` is asked where
+    /// a certificate is not valid yet: only a clock that was not set is blamed for that.
+    pub fn new(
+        settings: &[HostSettings],
+        timeouts: Timeouts,
+        is_clock_synced: fn() -> bool,
+    ) -> Self {
         let plain =
             settings.iter().filter(|host| host.plain_http).map(|host| host.host.clone()).collect();
         let mut inner = Inner {
             settings: BTreeMap::new(),
             plain: Rc::new(plain),
             timeouts,
+            is_clock_synced,
             transports: RefCell::default(),
             hosts: RefCell::default(),
             problems: Vec::new(),
@@ -207,10 +214,10 @@ impl Inner {
             .cloned()
             .unwrap_or_else(|| HostSettings { host: name.to_owned(), ..HostSettings::default() });
         let transport = Rc::clone(
-            self.transports
-                .borrow_mut()
-                .entry(settings.ca.clone())
-                .or_insert_with(|| Rc::new(Transport::new(settings.ca.clone(), self.timeouts))),
+            self.transports.borrow_mut().entry(settings.ca.clone()).or_insert_with(|| {
+                let (ca, is_clock_synced) = (settings.ca.clone(), self.is_clock_synced);
+                Rc::new(Transport::new(ca, self.timeouts, is_clock_synced))
+            }),
         );
         let host = Rc::new(Host::new(&settings, transport, Rc::clone(&self.plain)));
         self.hosts.borrow_mut().insert(name.to_owned(), Rc::clone(&host));

@@ -61,12 +61,17 @@ pub(super) struct Transport {
     https: OnceCell<Hyper>,
     ca: Option<PathBuf>,
     timeouts: Timeouts,
+    is_clock_synced: fn() -> bool,
 }
 
 impl Transport {
     /// Makes no connection and reads no file yet. `ca`: certificates trusted beside the system's.
-    pub(super) fn new(ca: Option<PathBuf>, timeouts: Timeouts) -> Self {
-        Self { http: OnceCell::new(), https: OnceCell::new(), ca, timeouts }
+    pub(super) fn new(
+        ca: Option<PathBuf>,
+        timeouts: Timeouts,
+        is_clock_synced: fn() -> bool,
+    ) -> Self {
+        Self { http: OnceCell::new(), https: OnceCell::new(), ca, timeouts, is_clock_synced }
     }
 
     /// Sends a request and waits for the headers of its answer.
@@ -75,7 +80,7 @@ impl Transport {
         let client = if is_https { &self.https } else { &self.http };
         let client = client.get_or_try_init(|| self.client(is_https)).await?;
         match timeout(self.timeouts.header, client.request(request)).await {
-            Ok(answer) => answer.map_err(|error| lost(&error)),
+            Ok(answer) => answer.map_err(|error| lost(&error, self.is_clock_synced)),
             Err(_) => Err(too_slow("headers", self.timeouts.header)),
         }
     }
@@ -190,13 +195,14 @@ fn broken(error: &hyper::Error) -> Lost {
 }
 
 /// What an error of the client means. Its kinds are not public: the chain of causes tells them.
-fn lost(error: &ClientError) -> Lost {
+fn lost(error: &ClientError, is_clock_synced: fn() -> bool) -> Lost {
     let mut cause = if error.is_connect() { NoAnswer::Connect } else { NoAnswer::Broken };
     let mut text = deepest(error);
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
         if let Some(tls) = trust::find_tls(error) {
-            let cause = if trust::begins_later(tls) { NoAnswer::Clock } else { NoAnswer::Tls };
+            let is_of_clock = trust::begins_later(tls) && !is_clock_synced();
+            let cause = if is_of_clock { NoAnswer::Clock } else { NoAnswer::Tls };
             return Lost::NoAnswer(cause, tls.to_string());
         }
         if let Some(http) = error.downcast_ref::<hyper::Error>()

@@ -219,7 +219,10 @@ impl<'a> Link<'a> {
             tokio::select! {
                 biased;
                 event = &mut poll => {
-                    return event.map_err(|error| End::Lost(Box::new(trouble::lost(&settings.address, &error))));
+                    return event.map_err(|error| {
+                        let is_clock_synced = shared.desk.borrow().is_clock_synced();
+                        End::Lost(Box::new(trouble::lost(&settings.address, &error, is_clock_synced)))
+                    });
                 }
                 () = shared.changed.notified() => {
                     if *is_connected {

@@ -104,6 +104,11 @@ impl Desk {
         self.status = Some(status);
     }
 
+    /// Whether the board's clock was set, as far as anything was told of it.
+    pub(super) fn is_clock_synced(&self) -> bool {
+        self.status.as_ref().is_none_or(|status| status.clock_synced)
+    }
+
     /// A new connection: the broker may have lost all.
     pub(super) fn connected(&mut self) {
         self.is_availability_due = true;

@@ -56,8 +56,9 @@ fn is_of_clock(error: &rumqttc::TlsError) -> bool {
         .is_some_and(trust::begins_later)
 }
 
-/// The connection could not be made, or ended.
-pub(super) fn lost(address: &Address, error: &ConnectionError) -> Reason {
+/// The connection could not be made, or ended. Only a clock that was not set is blamed for a certificate that is not
+/// valid yet.
+pub(super) fn lost(address: &Address, error: &ConnectionError, is_clock_synced: bool) -> Reason {
     let unreachable = |message: String, hint: &str| {
         Reason::new(Code::BrokerUnreachable, Class::Environment, message, hint, now())
     };
@@ -78,7 +79,7 @@ pub(super) fn lost(address: &Address, error: &ConnectionError) -> Reason {
                 now(),
             )
         }
-        ConnectionError::Tls(error) if is_of_clock(error) => Reason::new(
+        ConnectionError::Tls(error) if !is_clock_synced && is_of_clock(error) => Reason::new(
             Code::ClockUnsynced,
             Class::Environment,
             format!(

@@ -67,7 +67,9 @@ struct Belongs {
 
 impl Belongs {
     fn to(spec: &Spec, owner: Owner) -> Self {
-        let inside = spec.user.filter(|_| spec.definition.shape.user == UserRule::Mapped);
+        let user = spec.user.filter(|_| spec.definition.shape.user == UserRule::Mapped);
+        // An owner that is the user itself: the engine maps none.
+        let inside = user.filter(|user| *user != owner).map(|user| user.inside(true));
         let base = inside.and_then(|inside| {
             let uid = owner.uid.checked_sub(inside.uid)?;
             // An engine that maps no users: the board's own numbers are nobody's to take.

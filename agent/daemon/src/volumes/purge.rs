@@ -1,7 +1,7 @@
 //! Purge: the one way in which data goes, and an app's volumes as a whole.
 //!
 //! Promise: an app's folder is there whole or it is gone, for it loses its name first, in one rename; what then has no
-//! app is removed, by another call where this one was cut off. What is mounted inside is never emptied: it is told
+//! app is removed, by another call where this one was cut off. Once told as done, it stays gone through a power cut. What is mounted inside is never emptied: it is told
 //! beforehand. The app keeps its uid of the pool, which files outside of the root may have.
 
 use std::path::{Path, PathBuf};
@@ -35,13 +35,19 @@ pub(super) fn purge(place: &Place, system: &System, cancel: &Cancel) -> Result<(
     }
     tree::remove(&nameless, cancel)?;
     let Some(top) = Meta::at(&folder)? else {
-        return Ok(());
+        return sync(place); // an earlier call may have been cut off before its own
     };
     for inside in [place.state(), place.data()] {
         of_one_disk(&inside, top.disk)?;
     }
     durable::set_aside(&folder, &nameless).map_err(VolumesError::std("remove", &folder))?;
-    tree::remove(&nameless, cancel)
+    tree::remove(&nameless, cancel)?;
+    sync(place)
+}
+
+/// Writes to disk that the app's folders are gone from the root.
+fn sync(place: &Place) -> Result<(), VolumesError> {
+    durable::sync_folder(place.root()).map_err(VolumesError::std("sync", place.root()))
 }
 
 /// Looks at a folder of the agent's own and what lies in it: where disks are mounted, if anywhere.

@@ -58,8 +58,12 @@ impl Board {
     }
 
     fn with(settings: &[HostSettings], timeouts: Timeouts) -> Self {
+        Self::with_clock(settings, timeouts, || true)
+    }
+
+    fn with_clock(settings: &[HostSettings], timeouts: Timeouts, is_synced: fn() -> bool) -> Self {
         Self {
-            registries: Registries::new(settings, timeouts),
+            registries: Registries::new(settings, timeouts, is_synced),
             platform: Platform::of("linux", "arm", "v7"),
             round: Round(1),
             now: Moment(1_000_000),

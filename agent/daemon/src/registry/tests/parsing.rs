@@ -114,7 +114,7 @@ fn values_of_a_query_hold_nothing_that_ends_them() {
 
 #[test]
 fn docker_hub_is_asked_where_its_api_is() {
-    let registries = Registries::new(&[], PATIENT);
+    let registries = Registries::new(&[], PATIENT, || true);
     let host = registries.inner.host("docker.io");
     let uri = host.uri("/v2/library/alpine/tags/list", "x").expect("an address");
     assert_eq!(uri.to_string(), "https://registry-1.docker.io/v2/library/alpine/tags/list");

@@ -71,6 +71,6 @@ fn a_pipe_is_no_password_file() {
         password_file: Some("/dev/zero".into()),
         ..HostSettings::default()
     };
-    let registries = Registries::new(&[settings], PATIENT);
+    let registries = Registries::new(&[settings], PATIENT, || true);
     assert!(registries.problems()[0].to_string().contains("is no file"));
 }

@@ -81,7 +81,8 @@ async fn an_authority_of_the_settings_is_trusted_and_none_else() {
 async fn a_certificate_that_begins_later_is_the_clock_s_fault_and_looked_at_again_each_minute() {
     // Begins in 2100: what a board that wakes up in 1970 sees of every certificate.
     let host = server_of("later");
-    let mut board = Board::with(&[trusting(&host, Some(certificate("later-ca.pem")))], PATIENT);
+    let settings = [trusting(&host, Some(certificate("later-ca.pem")))];
+    let mut board = Board::with_clock(&settings, PATIENT, || false);
     for _ in 0..12 {
         let error = board.error(&host, "1").await;
         let is_clock = matches!(error, RegistryError::Unreachable { cause: NoAnswer::Clock, .. });
@@ -93,6 +94,20 @@ async fn a_certificate_that_begins_later_is_the_clock_s_fault_and_looked_at_agai
         let pause = board.registries.not_before(&host).expect("a pause");
         assert!(pause.at.since(board.now) <= Millis::seconds(61), "{pause:?}");
         board.now = pause.at;
+    }
+}
+
+#[tokio::test]
+async fn p10_a_certificate_that_begins_later_is_not_the_clock_s_fault_where_that_was_set() {
+    let host = server_of("later");
+    // Whether its authority is known or not: anybody on the way can show such a certificate.
+    for ca in [None, Some(certificate("later-ca.pem"))] {
+        let board = Board::with(&[trusting(&host, ca)], PATIENT);
+        let error = board.error(&host, "1").await;
+        let is_tls = matches!(error, RegistryError::Unreachable { cause: NoAnswer::Tls, .. });
+        assert!(is_tls && !error.is_of_clock(), "{error:?}");
+        assert_eq!(error.reason(Timestamp(0)).code, Code::RegistryUnreachable);
+        assert!(!error.hint().contains("timedatectl"), "{}", error.hint());
     }
 }
 

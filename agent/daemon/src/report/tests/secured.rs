@@ -151,6 +151,28 @@ fn tls_needs_the_brokers_certificate_to_be_right_and_shows_the_boards_own() {
 }
 
 #[test]
+fn p10_a_certificate_that_begins_later_is_the_clocks_fault_only_where_that_was_not_set() {
+    on_one_thread(async {
+        // Begins in 2100, by an authority that nobody knows: what anybody on the way can show.
+        let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/src/registry/tests/certificates");
+        let broker = Broker::start_with(free_port(), |_| {
+            format!("allow_anonymous true\ncertfile {keys}/later.pem\nkeyfile {keys}/later.key\n")
+        });
+        broker.wait_for_log("running").await;
+        let mut settings = settings(broker.port);
+        settings.address.tls = true;
+        for (is_synced, code) in [(true, Code::BrokerUnreachable), (false, Code::ClockUnsynced)] {
+            let mqtt = Mqtt::start(settings.clone(), Metrics::default);
+            mqtt.status(sample::changed(|status| status.clock_synced = is_synced));
+            let error = state(&mqtt, MqttState::Backoff).await.error.unwrap();
+            assert_eq!(error.code, code, "{}", error.message);
+            assert_eq!(error.hint.contains("timedatectl"), !is_synced, "{}", error.hint);
+            mqtt.close().await;
+        }
+    });
+}
+
+#[test]
 fn an_ipv6_address_is_written_in_brackets() {
     let address = |host: &str, tls| Address { host: host.into(), port: 1884, tls };
     assert_eq!(address("::1", false).to_string(), "mqtt://[::1]:1884");

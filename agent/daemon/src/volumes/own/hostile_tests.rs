@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, RenameFlags};
 
@@ -15,6 +16,21 @@ const ROOT: Owner = Owner { uid: 0, gid: 0 };
 /// Swaps that each race must have seen, and walks.
 const SWAPS: u64 = 5_000;
 const WALKS: u64 = 50;
+
+/// Rounds of the race with a removal; each must have seen a swap.
+const REMOVALS: u64 = 100;
+
+/// Far above what a race takes: one that sees no swaps fails, it does not hang.
+const RACE_MAX: Duration = Duration::from_secs(120);
+
+/// Ends the other side of a race, also where this one fails: the scope waits for it.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// What lies beside the volume root, and must stay as it is: a folder with a file in it.
 struct Canary {
@@ -58,21 +74,21 @@ fn race(top: &Path, canary: &Canary, mut act: impl FnMut()) {
                 if ends.load(Ordering::Relaxed) {
                     return;
                 }
-                // What `act` removes can't be swapped any more.
-                let swapped = rustix::fs::renameat_with(CWD, *a, CWD, *b, RenameFlags::EXCHANGE);
-                swaps.fetch_add(1, Ordering::Relaxed);
-                if swapped.is_err() {
-                    std::thread::yield_now();
+                match rustix::fs::renameat_with(CWD, *a, CWD, *b, RenameFlags::EXCHANGE) {
+                    Ok(()) => drop(swaps.fetch_add(1, Ordering::Relaxed)),
+                    // What `act` removes can't be swapped any more.
+                    Err(_) => std::thread::yield_now(),
                 }
             }
         });
-        let mut walks = 0;
+        let _ends = Ends(&ends);
+        let (mut walks, begun) = (0, Instant::now());
         while walks < WALKS || swaps.load(Ordering::Relaxed) < SWAPS {
             act();
             walks += 1;
+            assert!(begun.elapsed() < RACE_MAX, "{swaps:?} swaps in {walks} walks");
             canary.assert_untouched();
         }
-        ends.store(true, Ordering::Relaxed);
     });
 }
 
@@ -126,8 +142,9 @@ fn p10_nothing_outside_is_removed_while_folders_and_files_are_swapped_with_links
     let canary = Canary::beside(&board);
     let top = board.outside().join("top");
     let (mut removed, mut round) = (0, 0);
+    let swaps = AtomicU64::new(0);
     fs::create_dir(&top).unwrap();
-    while round < 100 {
+    while round < REMOVALS {
         round += 1;
         let (folder, trap) = (top.join("folder"), top.join("trap"));
         fs::create_dir_all(folder.join("deeper")).unwrap();
@@ -138,18 +155,29 @@ fn p10_nothing_outside_is_removed_while_folders_and_files_are_swapped_with_links
             scope.spawn(|| {
                 while !ends.load(Ordering::Relaxed) {
                     let flags = RenameFlags::EXCHANGE;
-                    let _gone = rustix::fs::renameat_with(CWD, &folder, CWD, &trap, flags);
+                    // What is removed by then can't be swapped any more.
+                    if rustix::fs::renameat_with(CWD, &folder, CWD, &trap, flags).is_ok() {
+                        swaps.fetch_add(1, Ordering::Relaxed);
+                    }
                 }
             });
+            let _ends = Ends(&ends);
+            // The other side is at it by now.
+            let (before, begun) = (swaps.load(Ordering::Relaxed), Instant::now());
+            while swaps.load(Ordering::Relaxed) == before {
+                assert!(begun.elapsed() < RACE_MAX, "nothing is swapped");
+                std::thread::yield_now();
+            }
             // It may be refused, then it is made again.
             removed += u32::from(tree::empty(&top, &Cancel::default()).is_ok());
-            ends.store(true, Ordering::Relaxed);
         });
         canary.assert_untouched();
         tree::empty(&top, &Cancel::default()).unwrap();
         assert!(tree::is_empty(&top).unwrap());
     }
     assert!(removed > 0, "some were not refused");
+    let swaps = swaps.into_inner();
+    assert!(swaps >= REMOVALS, "{swaps}: it was swapped in every round");
 }
 
 /// Folders with the longest names, so that the path to the last is longer than any call takes.

@@ -276,6 +276,22 @@ fn an_owner_that_is_none_is_refused() {
 }
 
 #[test]
+fn p6_the_map_of_an_app_whose_number_is_lower_inside_begins_where_the_engines_does() {
+    let mut spec = spec(&["/wallet"], &[]);
+    spec.definition.shape.user = UserRule::Mapped;
+    let base = Owner { uid: 300_000, gid: 400_000 };
+    for user in [Owner { uid: 70_001, gid: 79_999 }, Owner { uid: 70_001, gid: 44 }] {
+        spec.user = Some(user);
+        let whose = Belongs::to(&spec, user.on_board(Some(base)).unwrap());
+        assert_eq!(whose.base, Some(base), "{user}");
+        assert!(whose.has(Owner { uid: 365_535, gid: 465_535 }), "the last numbers of the map");
+        assert!(!whose.has(Owner { uid: 299_999, gid: 400_000 }), "below it");
+        let whose = Belongs::to(&spec, user.on_board(None).unwrap());
+        assert_eq!(whose.base, None, "{user}: the engine maps none");
+    }
+}
+
+#[test]
 fn p6_of_a_mapped_app_only_what_is_nobodys_of_the_map_is_given_to_the_maps_root() {
     let board = Board::new();
     let mut spec = spec(&["/wallet"], &[]);
