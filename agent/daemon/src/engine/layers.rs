@@ -10,7 +10,7 @@ use titania_core::names::AppName;
 use super::call::{ACT, Call, LIST_BYTES_MAX};
 use super::error::EngineError;
 use super::image::{HOST, ImageFacts, Tagged, is_missing, read_local_tag};
-use super::seen::LABEL_APP;
+use super::seen::{LABEL_APP, LABEL_INSTANCE};
 use super::transport::act;
 use super::{Engine, parse};
 
@@ -50,6 +50,14 @@ struct ListedContainer {
     names: Option<Vec<String>>,
     #[serde(default)]
     labels: Option<BTreeMap<String, String>>,
+}
+
+impl ListedContainer {
+    /// The agent's own, for a moment: the image that it looks into has a tag of the app that it is done for.
+    fn is_throwaway(&self) -> bool {
+        let has = |label| self.labels.as_ref().is_some_and(|labels| labels.contains_key(label));
+        has(LABEL_INSTANCE) && !has(LABEL_APP)
+    }
 }
 
 impl Engine {
@@ -102,7 +110,9 @@ fn common(one: &[String], other: &[String]) -> usize {
 
 fn holder(facts: ImageFacts, layers: usize, made: &[ListedContainer]) -> Holder {
     let plain = |id: &str| id.trim_start_matches("sha256:").to_owned(); // Podman leaves that out
-    let containers = made.iter().filter(|one| plain(&one.image) == plain(&facts.id)).map(|one| {
+    let is_its =
+        |one: &&ListedContainer| plain(&one.image) == plain(&facts.id) && !one.is_throwaway();
+    let containers = made.iter().filter(is_its).map(|one| {
         let name =
             one.names.iter().flatten().next().map_or("", |name| name.trim_start_matches('/'));
         let label = one.labels.as_ref().and_then(|labels| labels.get(LABEL_APP));

@@ -33,11 +33,14 @@ fn a_holder_is_known_by_its_names_and_by_what_was_made_from_it() {
         names: Some(vec![format!("/{name}")]),
         labels: app.map(|app| BTreeMap::from([(LABEL_APP.to_owned(), app.to_owned())])),
     };
+    let mut probe = made(&id, "other-probe", None);
+    probe.labels = Some(BTreeMap::from([(LABEL_INSTANCE.to_owned(), "me".to_owned())]));
     let bare = id.trim_start_matches("sha256:").to_owned();
     let all = [
         made(&id, "web-g3", Some("web")),
         made(&bare, "stranger", None),
         made("sha256:ff", "other-g1", Some("other")),
+        probe, // looks into the image just now, and is nobody's
     ];
     let found = holder(facts, 2, &all);
     let web: AppName = "web".parse().unwrap();

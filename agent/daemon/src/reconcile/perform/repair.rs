@@ -137,12 +137,7 @@ impl Act<'_> {
         let mut names: Vec<String> =
             apps.filter(|app| *app != own).map(ToString::to_string).collect();
         let foreign = holder.containers.iter().filter(|made| made.app.is_none());
-        let is_probe = |name: &str| name == format!("{own}-probe");
-        names.extend(
-            foreign
-                .filter(|made| !is_probe(&made.name))
-                .map(|made| format!("container {}", made.name)),
-        );
+        names.extend(foreign.map(|made| format!("container {}", made.name)));
         let is_nobodys = holder.tags.is_empty() && holder.containers.is_empty();
         if holder.image != image && is_nobodys {
             let id = holder.image.trim_start_matches("sha256:");
