@@ -57,8 +57,7 @@ pub fn wait_end(scene: &mut Scene, fault: Fault, pushed: &Pushed) {
         if is_over && is_right {
             return Ok(());
         }
-        // A download gives way to each request.
-        if asked.elapsed() > ASK_PAUSE && app["update"]["step"] != "fetch" {
+        if asked.elapsed() > ASK_PAUSE {
             asked = Instant::now();
             scene.ask();
         }

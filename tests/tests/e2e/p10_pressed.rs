@@ -1,7 +1,7 @@
 //! P10: whoever may use the control socket can't take loop or processor from the apps with it.
 
 use crate::start;
-use harness::{Board, Place, SOON, ask_within, wait_until};
+use harness::{Board, Fate, Meddling, Place, SOON, Settings, ask_within, digest, wait_until};
 use serde_json::json;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -91,4 +91,52 @@ fn p10_clients_that_ask_without_a_pause_hold_up_no_update_and_condemn_nobody() {
 #[test]
 fn p10_clients_that_connect_and_hang_up_without_a_pause_hold_up_no_update() {
     press_through_updates(2, CONNECTIONS_A_SECOND, hang_up);
+}
+
+#[test]
+fn p10_download_goes_on_while_its_registry_is_asked_about_it() {
+    let board = Board::with(Settings { proxies: true, ..Settings::default() });
+    let wallet = start::installed(&board);
+    let next = start::image("2.0.0");
+    let layer = format!("/v2/wallet/blobs/{}", digest(&next.layer()));
+    start::push(&board, &next);
+    let registry = board.between().expect("proxies").registry();
+    let target = layer.clone();
+    let is_it = move |method: &str, asked: &str| method == "GET" && asked == target;
+    registry.meddle(Meddling { is_it: Box::new(is_it), fate: Fate::Stalled, times: 1 });
+    wallet.update();
+    wait_until(SOON, "half of the layer to have come", || registry.met() == 1);
+    let heads = || board.registry().heads("wallet", "stable");
+    let before = heads();
+    for asked in 1..=3 {
+        wallet.update(); // told of only when its answer has been decided on
+        wait_until(SOON, "the registry to be asked", || heads() >= before + asked);
+        assert_eq!(wallet.status()["update"]["step"], "fetch", "question {asked}");
+    }
+    registry.heal();
+    wallet.wait_version("2.0.0");
+    assert_eq!(board.registry().count("GET", &format!("{layer} ")), 1, "it was begun once");
+}
+
+#[test]
+fn p10_download_gives_way_to_a_newer_release_and_to_a_stop() {
+    let board = Board::with(Settings { proxies: true, ..Settings::default() });
+    let wallet = start::installed(&board);
+    let registry = board.between().expect("proxies").registry();
+    let stall = |version: &str| {
+        let next = start::image(version);
+        let target = format!("/v2/wallet/blobs/{}", digest(&next.layer()));
+        start::push(&board, &next);
+        let is_it = move |method: &str, asked: &str| method == "GET" && asked == target;
+        registry.meddle(Meddling { is_it: Box::new(is_it), fate: Fate::Stalled, times: 1 });
+        wallet.update();
+        wait_until(SOON, "half of the layer to have come", || registry.met() == 1);
+    };
+    stall("2.0.0");
+    start::push(&board, &start::image("3.0.0"));
+    wallet.update();
+    wallet.wait_version("3.0.0");
+    stall("4.0.0");
+    board.agent().ctl_well(&["stop", "wallet"]);
+    wallet.wait("to be stopped", |app| app["container"]["state"] != "running");
 }

@@ -39,7 +39,7 @@ pub struct App {
     pub name: AppName,
     /// Woken when something may have changed.
     pub wake: Notify,
-    /// Told when a request waits: a download gives way to it.
+    /// Told when a request waits: a download may have to give way to it.
     pub asked: Notify,
     /// What is known of it.
     pub memory: RefCell<Memory>,

@@ -1,7 +1,7 @@
 //! Requests: what an operator asks for becomes a change of the record, made by the app's own task.
 //!
 //! Promise: whether a request is taken is answered at once, from what is known; it is carried out between two steps
-//! of its app, and a download gives way to it.
+//! of its app. A download gives way to it, but for a question to the registry, whose answer alone may end it.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -122,16 +122,29 @@ pub fn of_reason(reason: &Reason, status: u16) -> Problem {
 
 /// Carries out what an app was asked for. Called by its task alone, between two steps.
 pub async fn carry_out(agent: &Rc<Agent>, app: &Rc<App>) {
-    loop {
-        let Some(taken) = app.memory.borrow_mut().requests.pop_front() else {
-            return;
-        };
-        agent.requests.running(&taken.id);
-        match one(agent, app, &taken).await {
-            Ok(()) => {}
-            Err(problem) => agent.requests.failed(&taken.id, problem),
-        }
+    while let Some(taken) = first(app) {
+        carry_out_one(agent, app, taken).await;
     }
+}
+
+/// Carries out what needs no end of a download, up to the first request that does. May be broken off at any await.
+pub async fn carry_out_beside(agent: &Rc<Agent>, app: &Rc<App>) {
+    while let Some(taken) = first(app).filter(|taken| taken.verb == Verb::Update) {
+        carry_out_one(agent, app, taken).await;
+    }
+}
+
+fn first(app: &App) -> Option<Taken> {
+    app.memory.borrow().requests.front().cloned()
+}
+
+/// It waits in front until it is carried out: one that is broken off is carried out again.
+async fn carry_out_one(agent: &Rc<Agent>, app: &Rc<App>, taken: Taken) {
+    agent.requests.running(&taken.id);
+    if let Err(problem) = one(agent, app, &taken).await {
+        agent.requests.failed(&taken.id, problem);
+    }
+    app.memory.borrow_mut().requests.pop_front();
 }
 
 /// One request. Tells the table that it is done, or lets the registry's answer tell.

@@ -88,7 +88,7 @@ async fn rounds(agent: &Rc<Agent>, app: &Rc<App>, pace: &mut Pace) -> Option<Mom
         tokio::select! {
             () = perform::perform(agent, app, &world, step) => {}
             // Fetching is taken up where it was left.
-            () = asked(app), if fetched.is_some() => app.memory.borrow_mut().progress = None,
+            () = asked(agent, app), if fetched.is_some() => app.memory.borrow_mut().progress = None,
             () = something_else(agent, app, fetched), if fetched.is_some() => {
                 app.memory.borrow_mut().progress = None;
             }
@@ -97,9 +97,15 @@ async fn rounds(agent: &Rc<Agent>, app: &Rc<App>, pace: &mut Pace) -> Option<Mom
     }
 }
 
-/// A request waits. What was told of one that is carried out by now counts nothing.
-async fn asked(app: &App) {
-    while app.memory.borrow().requests.is_empty() {
+/// A request waits that the download must give way to. Others are carried out beside it: on a thin line it takes hours,
+/// and would never end if each question began it anew.
+async fn asked(agent: &Rc<Agent>, app: &Rc<App>) {
+    loop {
+        requests::carry_out_beside(agent, app).await;
+        if !app.memory.borrow().requests.is_empty() {
+            return;
+        }
+        // What was told of one that is carried out by now counts nothing.
         app.asked.notified().await;
     }
 }
