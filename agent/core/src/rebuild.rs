@@ -13,6 +13,10 @@ use crate::world::{RecordFrom, World};
 
 /// The change that brings the record up to what the marks say; null when it is.
 pub fn forward(w: &World) -> Option<Change> {
+    // Lost between mark and record: what the record before was about has ended, and its outcome is to be told.
+    if w.record_from == RecordFrom::Former && is_concluded(w) {
+        return Some(Change::Conclude);
+    }
     if w.record_from != RecordFrom::File {
         let blank =
             w.forks.is_empty() && w.containers.is_empty() && w.record_from == RecordFrom::Nowhere;
@@ -38,6 +42,14 @@ pub fn forward(w: &World) -> Option<Change> {
         }
     }
     (highest_count(w) > count).then(|| Change::Rebuild(Box::new(rebuilt(w))))
+}
+
+/// Whether the last commit of all is that of the update in the record.
+fn is_concluded(w: &World) -> bool {
+    let count = w.record.current.as_ref().map_or(0, |c| c.count);
+    let marked =
+        w.record.intent.as_ref().and_then(|i| w.fork(i.generation)).and_then(Fork::committed);
+    marked.is_some_and(|marked| marked > count && marked == highest_count(w))
 }
 
 /// The highest count of a commit, by marks and record.

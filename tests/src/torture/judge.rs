@@ -129,10 +129,12 @@ fn of_history(scene: &Scene, fault: Fault, pushed: &Pushed) -> Vec<String> {
     ends.reverse();
     let mut complaints = Vec::new();
     let (last, before) = ends.split_last().unwrap_or((&"nothing", &[]));
-    let is_right = match pushed.kind.is_bad() {
-        false => *last == "committed",
-        true => *last == "rolled_back" || fault.ends_before().contains(last),
-    };
+    let is_lost = ends.is_empty() && fault.may_lose_outcome();
+    let is_right = is_lost
+        || match pushed.kind.is_bad() {
+            false => *last == "committed",
+            true => *last == "rolled_back" || fault.ends_before().contains(last),
+        };
     let is_known = before.iter().all(|end| fault.ends_before().contains(end));
     if !is_right || !is_known || ends.len() > TRIES_MAX {
         let right = if pushed.kind.is_bad() { "rolled_back" } else { "committed" };

@@ -94,14 +94,7 @@ pub fn of_change(app: &AppName, old: &Record, new: &Record, change: &Change) -> 
                 told.push(of_outcome(last));
             }
         }
-        Change::Rebuild(_) => {
-            let text = format!(
-                "{app}: its record was lost or old, and is made again from the marks of its forks"
-            );
-            let mut restored = Told::info(EventType::StateRestored, text);
-            restored.level = Level::Warning;
-            told.push(restored);
-        }
+        Change::Rebuild(_) => told.push(restored(app)),
         Change::Stop(by) => {
             told.push(Told::info(EventType::AppStopped, format!("{app}: stopped by {by}")))
         }
@@ -134,6 +127,15 @@ pub fn of_change(app: &AppName, old: &Record, new: &Record, change: &Change) -> 
     }
     told.extend(of_quarantine(app, old, new));
     told
+}
+
+/// A record that was lost or old has been brought forward.
+pub fn restored(app: &AppName) -> Told {
+    let text =
+        format!("{app}: its record was lost or old, and is made again from the marks of its forks");
+    let mut restored = Told::info(EventType::StateRestored, text);
+    restored.level = Level::Warning;
+    restored
 }
 
 fn of_quarantine(app: &AppName, old: &Record, new: &Record) -> Vec<Told> {

@@ -226,6 +226,24 @@ fn p1_a_record_without_marks_is_rebuilt_from_what_the_engine_would_start() {
 }
 
 #[test]
+fn p8_a_record_lost_between_mark_and_outcome_is_concluded_from_the_one_before() {
+    for is_first in [false, true] {
+        let mut w = World { record_from: RecordFrom::Former, ..ready() };
+        if is_first {
+            w.record.current = None;
+            w.forks.clear();
+        }
+        w.forks.retain(|f| f.generation != NEW);
+        w.forks.push(fork(NEW, &spec(b"new"), Some(Mark::Committed { count: 7 })));
+        assert_eq!(crate::rebuild::forward(&w), Some(Change::Conclude), "first: {is_first}");
+        apply(&mut w, &Change::Conclude);
+        let last = w.record.last.as_ref().map(|last| (last.generation, last.outcome));
+        assert_eq!(last, Some((Some(NEW), Ending::Committed)));
+        assert_eq!(w.record.current.as_ref().map(|c| (c.generation, c.count)), Some((NEW, 7)));
+    }
+}
+
+#[test]
 fn p1_time_in_probation_goes_on_over_starts_and_boots() {
     let mut record = ready().record;
     for (case, boot, now, want) in [

@@ -46,7 +46,10 @@ pub async fn write(
     world: &World,
     change: &Change,
 ) -> Result<(), Fault> {
-    let old = app.memory.borrow().record.clone();
+    let (old, from) = {
+        let memory = app.memory.borrow();
+        (memory.record.clone(), memory.record_from)
+    };
     let stamp = stamp(agent, app, world);
     let new = change::apply(&old, change, &stamp);
     if let Err(error) = agent.store.save(&app.name, new.clone()).await {
@@ -66,6 +69,9 @@ pub async fn write(
     }
     if new.last != old.last {
         append_last(agent, app).await;
+    }
+    if from == RecordFrom::Former && matches!(change, Change::Conclude) {
+        agent.outlet.tell(Some(&app.name), news::restored(&app.name));
     }
     for told in news::of_change(&app.name, &old, &new, change) {
         agent.outlet.tell(Some(&app.name), told);
