@@ -69,7 +69,15 @@ pub fn wait_end(scene: &mut Scene, fault: Fault, pushed: &Pushed) {
         scene.has_lost_images = false;
     }
     let wanted = if pushed.kind.is_bad() { old } else { pushed.version.clone() };
-    assert_eq!(scene.app.version().as_deref(), Some(wanted.as_str()), "the right release runs");
+    // A person may have started the other one a moment ago: the agent stops it.
+    wait_between(BACK_MAX, LOOK_PAUSE, "the right release to run, alone", || {
+        let version = scene.app.version();
+        let running = scene.app.running().len();
+        match version.as_deref() == Some(wanted.as_str()) && running == 1 {
+            true => Ok(()),
+            false => Err(format!("{running} run; {version:?} is there, {wanted} is right")),
+        }
+    });
 }
 
 fn quarantined(app: &Value) -> impl Iterator<Item = &str> {
