@@ -87,9 +87,12 @@ pub struct Delivery {
     pub kept_from: u64,
     /// What was given up below it.
     pub dropped: Option<Dropped>,
+    /// It is that event's turn, which waits until `dropped` is on disk.
+    pub is_to_be_kept: bool,
 }
 
-/// One event. `(board, seq)` is unique.
+/// One event. `(board, seq)` is unique: an even number is an event's of the board, the odd one after it is only ever that
+/// of an [`EventType::EventsDropped`] which tells of events up to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// 1.

@@ -13,14 +13,12 @@ use clap::{Parser, Subcommand};
                   unknown, or the engine is not ready, 4 the agent is not reachable."
 )]
 pub(crate) struct Arguments {
-    /// The agent's control socket
-    #[arg(
-        long,
-        global = true,
-        value_name = "PATH",
-        default_value = "/run/titania-agent/agent.sock"
-    )]
-    pub(crate) socket: PathBuf,
+    /// The agent's control socket, else TITANIA_SOCKET, else the one in the settings ([paths] socket)
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// The settings, /etc/titania-agent/agent.toml where none is named; agent.d lies beside them
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -141,19 +139,12 @@ pub(crate) enum Command {
     },
     /// Look for what keeps the agent from its work, whether it runs or not, and say what to do about it
     Doctor {
-        /// The settings, /etc/titania-agent/agent.toml where none is named; agent.d lies beside them
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
         /// The whole document
         #[arg(long)]
         json: bool,
     },
     /// Check the settings and all definitions, without the agent
-    Check {
-        /// The settings, /etc/titania-agent/agent.toml where none is named; agent.d lies beside them
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-    },
+    Check,
 }
 
 /// Whether to wait.

@@ -48,6 +48,11 @@ pub(crate) fn files(config: Option<&Path>) -> Files {
     Files { settings, good, faults }
 }
 
+/// The control socket as the settings name it; where they are at fault, or nobody but root may read them, the usual one.
+pub(crate) fn socket(config: Option<&Path>) -> PathBuf {
+    read_settings(config, &mut Vec::new()).unwrap_or_default().paths.socket.into()
+}
+
 /// In words, where all is right.
 pub(crate) fn right(good: usize) -> String {
     let noun = if good == 1 { "definition" } else { "definitions" };

@@ -18,12 +18,16 @@ mod view;
 mod words;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use arguments::{Arguments, Command};
 use client::Client;
+
+/// Environment variable that names the control socket.
+const SOCKET: &str = "TITANIA_SOCKET";
 
 /// How a run ends; DESIGN §7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,12 +41,14 @@ enum Exit {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse(); // ends with 2 where they are wrong
-    let client = Client::new(arguments.socket);
+    let config = arguments.config.as_deref();
+    let named = arguments.socket.or_else(|| std::env::var_os(SOCKET).map(PathBuf::from));
+    let client = Client::new(named.unwrap_or_else(|| check::socket(config)));
     let ended = match arguments.command {
         Command::Status { app, json } => status::run(&client, app.as_deref(), json),
         Command::History { app, limit, json } => history::run(&client, app.as_deref(), limit, json),
-        Command::Doctor { config, json } => Ok(doctor::run(&client, config.as_deref(), json)),
-        Command::Check { config } => Ok(check::run(config.as_deref())),
+        Command::Doctor { json } => Ok(doctor::run(&client, config, json)),
+        Command::Check => Ok(check::run(config)),
         Command::Snapshots { app, json } => snapshots::run(&client, app.as_deref(), json),
         Command::Purge { app, yes, wait } => purge::run(&client, app, yes, wait),
         verb => verbs::run(&client, verb),

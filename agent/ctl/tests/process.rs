@@ -207,6 +207,30 @@ fn an_agent_that_is_not_there_is_4() {
 }
 
 #[test]
+fn the_socket_is_that_of_the_settings_unless_environment_or_flag_names_one() {
+    let folder = Folder::new();
+    let config = folder.write("agent.toml", "[paths]\nsocket = \"/nowhere/main.sock\"\n");
+    let socket_of = |name: Option<&str>, arguments: &[&str]| {
+        let mut command = agentctl();
+        command.env_remove("TITANIA_SOCKET").args(["--config", config.to_str().unwrap(), "status"]);
+        command.envs(name.map(|name| ("TITANIA_SOCKET", name)));
+        let output = command.args(arguments).stdin(Stdio::null()).output().unwrap();
+        assert_eq!(output.status.code(), Some(4), "nobody listens there");
+        let told = String::from_utf8(output.stderr).unwrap();
+        told.split(": ").next().unwrap().rsplit(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(socket_of(None, &[]), "/nowhere/main.sock");
+    folder.write("agent.d/10-paths.toml", "[paths]\nsocket = \"/nowhere/dropin.sock\"\n");
+    assert_eq!(socket_of(None, &[]), "/nowhere/dropin.sock");
+    assert_eq!(socket_of(Some("/nowhere/env.sock"), &[]), "/nowhere/env.sock");
+    let flag = ["--socket", "/nowhere/flag.sock"];
+    assert_eq!(socket_of(Some("/nowhere/env.sock"), &flag), "/nowhere/flag.sock");
+    folder.write("agent.d/10-paths.toml", "[paths]\nsocket = 1\n");
+    assert_eq!(socket_of(None, &[]), "/run/titania-agent/agent.sock", "as of an agent without");
+    assert_eq!(socket_of(None, &flag), "/nowhere/flag.sock");
+}
+
+#[test]
 fn what_is_no_agent_is_4() {
     let agent = Agent::new(vec![(500, "oops"), (200, "[1")]);
     let shown = agent.run(&["status"]);

@@ -160,31 +160,36 @@ fn p8_broker_that_accepts_and_never_acknowledges_gets_the_oldest_again_and_nothi
     assert_eq!(board.agent().status()["board"]["mqtt"]["dropped"], 0);
 }
 
+/// Most events that are kept for an absent broker.
+const KEPT_MAX: u64 = 1000;
+
+/// Makes events without a broker until so many are given up; returns the numbers of all that there were.
+fn overfill(board: &Board, dropped_min: u64) -> Vec<u64> {
+    let mut numbers: Vec<u64> = Vec::new();
+    let mut look = || -> usize {
+        let newest = numbers.last().copied().unwrap_or(0);
+        numbers.extend(shown(board, newest).iter().map(seq));
+        numbers.len()
+    };
+    wait_until(SOON, "the first event", || look() > 0);
+    let mut round = 0;
+    while board.agent().status()["board"]["mqtt"]["dropped"].as_u64() < Some(dropped_min) {
+        let before = look();
+        make_events(board, round);
+        round += 1;
+        wait_until(SOON, "the events of this round", || look() >= before + BAD_FILES as usize);
+    }
+    look();
+    numbers
+}
+
 #[test]
 fn p8_events_of_a_long_outage_are_bounded_on_disk_and_those_given_up_are_counted() {
-    const KEPT_MAX: u64 = 1000;
     let board = Board::start();
     board.broker().kill();
     board.agent().start();
-    let mut oldest = None;
-    wait_until(SOON, "the first event", || {
-        oldest = shown(&board, 0).first().map(seq);
-        oldest.is_some()
-    });
-    let mqtt = || board.agent().status()["board"]["mqtt"].clone();
-    let mut round = 0;
-    let mut newest = 0;
-    while mqtt()["dropped"].as_u64() < Some(150) {
-        make_events(&board, round);
-        round += 1;
-        let last = u64::from(BAD_FILES);
-        let before = newest;
-        wait_until(SOON, "the events of this round", || {
-            newest = shown(&board, newest).last().map_or(newest, seq);
-            newest >= before + last
-        });
-    }
-    let before = mqtt();
+    let numbers = overfill(&board, 150);
+    let before = board.agent().status()["board"]["mqtt"].clone();
     let dropped = before["dropped"].as_u64().unwrap();
     assert_eq!(before["queued"], KEPT_MAX + 1, "with the one that will tell: {before}");
     let bytes: u64 = outbox_files(&board).iter().map(|one| one.metadata().unwrap().len()).sum();
@@ -204,24 +209,47 @@ fn p8_events_of_a_long_outage_are_bounded_on_disk_and_those_given_up_are_counted
     assert_in_order_and_unique(&all);
     assert_eq!(all[0]["type"], "events_dropped", "it stands where they were: {:#}", all[0]);
     // What came and what is said to be given up is all that there was, from the first on and without a hole.
-    let (mut given_up, mut next) = (0, oldest);
-    for event in all.iter().filter(|event| seq(event) < newest) {
-        let (first, last) = match event["type"] == "events_dropped" {
-            false => (seq(event), seq(event)),
-            true => {
-                let words = event["text"].as_str().unwrap_or_default().replace(',', "");
-                let mut numbers = words.split(' ').filter_map(|word| word.parse::<u64>().ok());
-                let [count, first, last] = [(); 3].map(|()| numbers.next().expect(&words));
-                assert_eq!((count, seq(event)), (last - first + 1, last), "{words}");
-                given_up += count;
-                (first, last)
-            }
-        };
-        assert_eq!(next, Some(first), "what was due, and what came");
-        next = Some(last + 1);
+    let (newest, told) = numbers.split_last().unwrap();
+    let (mut given_up, mut due) = (0, told.iter().copied().peekable());
+    for event in all.iter().filter(|event| seq(event) < *newest) {
+        if event["type"] != "events_dropped" {
+            assert_eq!(due.next(), Some(seq(event)), "what was due, and what came");
+            continue;
+        }
+        let words = event["text"].as_str().unwrap_or_default().replace(',', "");
+        let mut of_text = words.split(' ').filter_map(|word| word.parse::<u64>().ok());
+        let [count, first, last] = [(); 3].map(|()| of_text.next().expect(&words));
+        assert_eq!((due.peek(), seq(event)), (Some(&first), last + 1), "{words}");
+        let these = std::iter::from_fn(|| due.next_if(|number| *number <= last)).count();
+        assert_eq!(these as u64, count, "{words}");
+        given_up += count;
     }
-    assert_eq!(next, Some(newest), "but for the damaged one");
+    assert_eq!(due.next(), None, "but for the damaged one");
     // The damaged one makes room for one that had been given up and whose file is still there.
     assert!(given_up + 1 >= dropped, "{given_up}: {dropped} before the kill");
     assert_eq!(mqtt()["dropped"], json!(given_up), "counted over the kill");
+}
+
+#[test]
+fn p8_agent_that_is_killed_while_it_tells_of_events_given_up_uses_no_number_twice() {
+    let board = Board::start();
+    board.broker().kill();
+    board.agent().start();
+    overfill(&board, 150);
+    board.agent().kill();
+    let mute = Mute::start(board.broker().port());
+    board.agent().start();
+    wait_until(SOON, "the first event", || !mute.events().is_empty());
+    board.agent().kill();
+    let mut all: Vec<Value> =
+        mute.events().iter().map(|event| serde_json::from_str(event).unwrap()).collect();
+    assert_eq!(all[0]["type"], "events_dropped", "it is in flight: {:#}", all[0]);
+    drop(mute);
+    board.broker().start();
+    let listener = board.listen();
+    board.agent().start();
+    wait_all_told(&board);
+    all.extend(wait_all_heard(&board, &listener));
+    let told = assert_in_order_and_unique(&all);
+    assert!(told.len() as u64 >= KEPT_MAX, "{}", told.len());
 }

@@ -5,6 +5,7 @@
 //! settings nothing is written. An event that the disk refuses is sent all the same, and written down, in its place, as
 //! soon as the disk takes it: only an agent that ends before that loses it. What was left and can't be read is tried
 //! again for [`READ_MAX`], while events wait for it; then they go without, and it stays for the next connection.
+//! Of events that were given up the connection tells only when they are on disk as such: its word for that comes from here.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::store::{Outbox, Store, StoreError};
 
 /// How long it is tried to read what was left: a disk that is busy or short of handles has got over it.
 const READ_MAX: Duration = Duration::from_secs(60);
-/// Between two tries, where no event comes.
+/// Between two tries, where no event comes; to write, too, what the connection waits for.
 const READ_LOOK: Duration = Duration::from_secs(5);
 /// Most events that wait for it: in a minute there are not as many, but in a fault of the agent's own.
 const WAITING_MAX: usize = 1_000;
@@ -35,6 +36,8 @@ pub struct Kept {
     refused: VecDeque<Event>,
     /// The disk refused, and it was said.
     is_refused: bool,
+    /// The disk refused what the connection waits for.
+    is_waited_for: bool,
 }
 
 impl Kept {
@@ -47,6 +50,7 @@ impl Kept {
             unread_since: None,
             refused: VecDeque::new(),
             is_refused: false,
+            is_waited_for: false,
         }
     }
 
@@ -58,7 +62,7 @@ impl Kept {
             return;
         }
         if self.delivery.as_ref().is_some_and(|delivery| mqtt.is_told_by(delivery)) {
-            return self.forget().await;
+            return self.keep(mqtt).await;
         }
         self.forget().await; // what the one before had acknowledged
         (self.outbox, self.delivery) = (None, None);
@@ -80,7 +84,7 @@ impl Kept {
         }
         self.unread_since = None;
         self.delivery = Some(mqtt.delivery());
-        self.forget().await; // what found no room is counted from here on
+        self.keep(mqtt).await; // what found no room is counted from here on
     }
 
     /// Waits until the connection that is followed has got on, or what was left is to be read again.
@@ -88,8 +92,9 @@ impl Kept {
         if self.unread_since.is_some() {
             return tokio::time::sleep(READ_LOOK).await;
         }
+        let look = if self.is_waited_for { READ_LOOK } else { Duration::MAX };
         if let Some(delivery) = &mut self.delivery
-            && delivery.changed().await.is_ok()
+            && !matches!(tokio::time::timeout(look, delivery.changed()).await, Ok(Err(_)))
         {
             return;
         }
@@ -119,18 +124,32 @@ impl Kept {
         }
     }
 
-    async fn forget(&mut self) {
-        let Some(delivery) = &mut self.delivery else {
-            return;
-        };
+    /// Forgets what is delivered, and tells the connection how far what it gave up is on disk.
+    async fn keep(&mut self, mqtt: &Mqtt) {
+        if let Some(number) = self.forget().await {
+            mqtt.kept(number);
+        }
+    }
+
+    /// Returns up to which number none is read again of those that were given up, where that is waited for.
+    async fn forget(&mut self) -> Option<u64> {
+        let delivery = self.delivery.as_mut()?;
         let delivery = *delivery.borrow_and_update();
         let is_needed = |seq: u64| seq >= delivery.kept_from || delivery.in_flight == Some(seq);
         self.refused.retain(|event| is_needed(event.seq));
-        let Some(outbox) = &mut self.outbox else {
-            return;
+        let given_up = delivery.dropped.filter(|_| delivery.is_to_be_kept);
+        // Where what was left could not be read, none of this run is on disk, nor read again.
+        let written = match &mut self.outbox {
+            Some(outbox) => outbox.forget(delivery).await,
+            None => Ok(()),
         };
-        if let Err(error) = outbox.forget(delivery).await {
-            self.tell(&error);
+        self.is_waited_for = written.is_err() && given_up.is_some();
+        match written {
+            Ok(()) => given_up.map(|dropped| dropped.last),
+            Err(error) => {
+                self.tell(&error);
+                None
+            }
         }
     }
 

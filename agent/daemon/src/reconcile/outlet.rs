@@ -123,8 +123,9 @@ pub async fn pump(outlet: Rc<Outlet>, queue: Queue, store: Store) {
         let Some(pending) = pending else {
             return;
         };
+        let now = clock::is_synced().then(clock::wall);
         if sequence.is_none() {
-            sequence = match store.sequence(clock::wall()).await {
+            sequence = match store.sequence(now).await {
                 Ok(opened) => Some(opened),
                 Err(error) => {
                     log::warn!("numbers of events: {error}");
@@ -133,7 +134,7 @@ pub async fn pump(outlet: Rc<Outlet>, queue: Queue, store: Store) {
             };
         }
         let seq = match &mut sequence {
-            Some(sequence) => sequence.next(clock::wall()).await.ok(),
+            Some(sequence) => sequence.next(now).await.ok(),
             None => None,
         };
         let event = event(&outlet, *pending, seq.unwrap_or(0));

@@ -311,7 +311,9 @@ fn send(shared: &Shared, client: &AsyncClient, in_flight: &mut Option<InFlight>)
         return;
     }
     loop {
-        let Some(message) = shared.desk.borrow_mut().next() else {
+        let message = shared.desk.borrow_mut().next();
+        shared.count(); // what it waits for may be on whoever follows it
+        let Some(message) = message else {
             return;
         };
         let bytes = message.payload.len();

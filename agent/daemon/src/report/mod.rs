@@ -160,6 +160,12 @@ impl Mqtt {
         self.shared.delivery.subscribe()
     }
 
+    /// What was given up is on disk, up to that number: it may be told of.
+    pub fn kept(&self, number: u64) {
+        self.shared.desk.borrow_mut().outbox.kept(number);
+        self.shared.changed.notify_one();
+    }
+
     /// Whether `delivery` is this connection's.
     pub fn is_told_by(&self, delivery: &watch::Receiver<Delivery>) -> bool {
         self.shared.delivery.subscribe().same_channel(delivery)

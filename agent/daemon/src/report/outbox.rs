@@ -1,9 +1,11 @@
 //! Events on their way: in order, one in flight, bounded. Pure, no IO.
 //!
 //! Promise: an event leaves the outbox when the broker has it, or when there is no room; then the oldest goes first,
-//! and one `events_dropped` stands where the lost ones were, under the number of the last of them, so that
-//! `(board, seq)` stays unique and rises. The one in flight is never dropped: the broker may have it already. What an
-//! earlier run left goes out before what this one adds.
+//! and one `events_dropped` stands where the lost ones were. The one in flight is never dropped: the broker may have it
+//! already. What an earlier run left goes out before what this one adds.
+//! `(board, seq)` stays unique and rises: that one event has the odd number after the last of the lost ones, which is no
+//! other event's, and goes out only when those it tells of are on disk as given up: no later run reads them again, to
+//! send one after it, or to tell of others under its number.
 
 use std::collections::VecDeque;
 
@@ -37,8 +39,10 @@ pub(super) struct Outbox {
     board: String,
     boot_id: BootId,
     in_flight: Option<Letter>,
-    /// What the one in flight tells of, when it is no event of the board's.
+    /// What the one in flight tells of, when it is no event of the board's; with none in flight, what the next will.
     confessing: Option<Dropped>,
+    /// Up to this number what was given up is on disk as such.
+    kept_to: u64,
     gap: Option<Dropped>,
     queue: VecDeque<Letter>,
     bytes: usize,
@@ -54,6 +58,7 @@ impl Outbox {
             self.gap = Some(gap);
             self.dropped += gap.count;
             self.newest = gap.last;
+            self.kept_to = gap.last;
             // Of those before what was given up the last was in flight then; the others, which lie in its file, were
             // acknowledged.
             let (before, after) = events.split_at(events.partition_point(|e| e.seq < gap.first));
@@ -84,7 +89,17 @@ impl Outbox {
                 .front()
                 .map_or(self.newest.saturating_add(1), |letter| letter.seq),
             dropped,
+            is_to_be_kept: self.is_confession_due(),
         }
+    }
+
+    /// What was given up is on disk up to that number.
+    pub(super) fn kept(&mut self, number: u64) {
+        self.kept_to = self.kept_to.max(number);
+    }
+
+    fn is_confession_due(&self) -> bool {
+        self.in_flight.is_none() && self.confessing.is_some()
     }
 
     /// Takes one event in.
@@ -103,13 +118,16 @@ impl Outbox {
         }
     }
 
-    /// The payload to send now: the one already in flight (again, after a new connection), else the next.
+    /// The payload to send now: the one already in flight (again, after a new connection), else the next. None, too, while
+    /// it is the turn of one that waits for the disk.
     pub(super) fn head(&mut self) -> Option<Vec<u8>> {
         if self.in_flight.is_none() {
-            self.in_flight = match self.gap.take() {
+            self.confessing = self.confessing.or_else(|| self.gap.take());
+            self.in_flight = match self.confessing {
                 Some(gap) => {
-                    self.confessing = Some(gap);
-                    Some(self.confession(&gap))
+                    // Of nothing but a gap, which an earlier run left, the next event tells whose it is.
+                    let may_go = gap.last <= self.kept_to && !self.board.is_empty();
+                    may_go.then(|| self.confession(&gap))
                 }
                 None => {
                     let letter = self.queue.pop_front();
@@ -130,7 +148,7 @@ impl Outbox {
     /// Events not yet acknowledged.
     pub(super) fn queued(&self) -> u64 {
         let waiting = self.queue.len() + usize::from(self.gap.is_some());
-        (waiting + usize::from(self.in_flight.is_some())) as u64
+        (waiting + usize::from(self.in_flight.is_some() || self.is_confession_due())) as u64
     }
 
     /// Events given up since the start.
@@ -190,7 +208,7 @@ impl Outbox {
         let event = Event {
             schema: titania_core::published::SCHEMA,
             board: self.board.clone(),
-            seq: gap.last,
+            seq: gap.last | 1,
             boot_id: self.boot_id.clone(),
             at: gap.at,
             clock_synced: gap.clock_synced,

@@ -20,7 +20,17 @@ fn event(seq: u64, text: &str) -> Event {
     }
 }
 
+/// What is given up is written down when the outbox waits for that.
+fn keep(outbox: &mut Outbox) {
+    let delivery = outbox.delivery();
+    if delivery.is_to_be_kept {
+        outbox.kept(delivery.dropped.unwrap().last);
+    }
+}
+
 fn take(outbox: &mut Outbox) -> Option<Event> {
+    let _asked = outbox.head();
+    keep(outbox);
     let payload = outbox.head()?;
     outbox.acknowledged();
     Some(serde_json::from_slice(&payload).unwrap())
@@ -109,7 +119,7 @@ fn what_was_too_long_ago_is_given_up_where_the_clock_could_be_trusted() {
 #[test]
 fn delivery_tells_what_is_still_needed() {
     let mut outbox = Outbox::default();
-    let told = |in_flight, kept_from| Delivery { in_flight, kept_from, dropped: None };
+    let told = |in_flight, kept_from| Delivery { in_flight, kept_from, ..Delivery::default() };
     outbox.push(&event(7, "a"));
     outbox.push(&event(9, "b"));
     assert_eq!(outbox.delivery(), told(None, 7));
@@ -152,23 +162,23 @@ fn a_restart_goes_on_with_the_one_in_flight_the_gap_and_the_rest() {
     assert_eq!(after.delivery().dropped, None, "told");
 }
 
-/// The broker has 1 to 9 and went deaf on 10; the file of 10 holds all ten.
+/// The broker has nine and went deaf on the tenth; the file of that holds all ten.
 #[test]
 fn a_restart_takes_what_was_acknowledged_before_the_one_in_flight_for_no_part_of_the_gap() {
-    let gap = Dropped { count: 4, first: 11, last: 14, at: Timestamp(14_000), clock_synced: true };
+    let gap = Dropped { count: 4, first: 22, last: 28, at: Timestamp(28_000), clock_synced: true };
     let told = |rest: std::ops::RangeInclusive<u64>| {
-        let left: Vec<Event> = (1..=10).chain(rest).map(|seq| event(seq, "x")).collect();
+        let left: Vec<Event> = (1..=10).chain(rest).map(|n| event(2 * n, "x")).collect();
         let mut after = Outbox::default();
         after.restore(&left, Some(gap));
-        assert_eq!(after.delivery().in_flight, Some(10));
+        assert_eq!(after.delivery().in_flight, Some(20));
         let told: Vec<_> = std::iter::from_fn(|| take(&mut after)).collect();
         told
     };
     let numbers = |told: &[Event]| told.iter().map(|event| event.seq).collect::<Vec<_>>();
-    assert_eq!(numbers(&told(15..=16)), [10, 14, 15, 16], "with room left");
+    assert_eq!(numbers(&told(15..=16)), [20, 29, 30, 32], "with room left");
     let full = told(15..=EVENTS_MAX as u64 + 15);
-    assert_eq!(numbers(&full[..3]), [10, 15, 16], "the oldest goes, as at any time");
-    assert!(full[1].text.starts_with("5 events, numbers 11 to 15, "), "{}", full[1].text);
+    assert_eq!(numbers(&full[..3]), [20, 31, 32], "the oldest goes, as at any time");
+    assert!(full[1].text.starts_with("5 events, numbers 22 to 30, "), "{}", full[1].text);
 }
 
 #[test]
@@ -186,7 +196,9 @@ fn a_restart_with_nothing_but_a_gap_tells_it_as_this_board_and_needs_nothing_bel
 fn what_is_given_up_while_that_is_being_told_is_told_next() {
     let mut outbox = overfilled();
     outbox.acknowledged();
-    let _confession = outbox.head();
+    let _asked = outbox.head();
+    keep(&mut outbox);
+    let _confession = outbox.head().unwrap();
     outbox.push(&event(EVENTS_MAX as u64 + 4, "x"));
     let dropped = outbox.delivery().dropped.unwrap();
     assert_eq!((dropped.count, dropped.first, dropped.last), (3, 2, 4), "none of it told yet");
@@ -194,4 +206,40 @@ fn what_is_given_up_while_that_is_being_told_is_told_next() {
     outbox.acknowledged();
     let dropped = outbox.delivery().dropped.unwrap();
     assert_eq!((dropped.count, dropped.first, dropped.last), (1, 4, 4));
+}
+
+/// Else an agent killed in that instant would read them again, and send the last of them after it.
+#[test]
+fn what_was_given_up_is_told_only_when_it_is_on_disk_as_that() {
+    let mut outbox = overfilled();
+    assert!(!outbox.delivery().is_to_be_kept, "its turn has not come");
+    outbox.acknowledged();
+    assert_eq!(outbox.head(), None, "nor is one after it sent meanwhile");
+    assert_eq!(outbox.queued(), EVENTS_MAX as u64 + 1);
+    let waits_for = outbox.delivery();
+    assert!(waits_for.is_to_be_kept);
+    outbox.push(&event(EVENTS_MAX as u64 + 4, "x"));
+    outbox.kept(waits_for.dropped.unwrap().last - 1);
+    assert_eq!(outbox.head(), None, "not all of them");
+    outbox.kept(waits_for.dropped.unwrap().last);
+    let told = take(&mut outbox).unwrap();
+    assert_eq!((told.kind, told.seq), (EventType::EventsDropped, 3));
+    assert!(told.text.starts_with("2 events, numbers 2 to 3, "), "{}", told.text);
+    assert_eq!(outbox.head(), None, "the next one waits for itself");
+    let told = take(&mut outbox).unwrap();
+    assert_eq!((told.kind, told.seq), (EventType::EventsDropped, 5));
+}
+
+#[test]
+fn a_gap_that_is_all_that_was_left_is_told_when_it_is_known_whose_it_is() {
+    let gap = Dropped { count: 2, first: 2, last: 4, at: Timestamp(3_000), clock_synced: true };
+    let mut after = Outbox::default();
+    after.restore(&[], Some(gap));
+    assert_eq!(take(&mut after), None);
+    after.push(&event(6, "first of this run"));
+    let told: Vec<_> = std::iter::from_fn(|| take(&mut after)).collect();
+    assert_eq!(
+        told.iter().map(|event| (event.seq, &*event.board)).collect::<Vec<_>>(),
+        [(5, "b"), (6, "b")]
+    );
 }

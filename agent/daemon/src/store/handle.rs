@@ -132,11 +132,11 @@ impl Store {
         self.run(move |state| instance::write(state, &id)).await
     }
 
-    /// Opens the numbers of events; `now` is where they begin when the file is lost.
+    /// Opens the numbers of events; `now` as in [`sequence::reserve`].
     ///
     /// # Errors
     /// The file can't be read or written.
-    pub async fn sequence(&self, now: Timestamp) -> Result<Sequence, StoreError> {
+    pub async fn sequence(&self, now: Option<Timestamp>) -> Result<Sequence, StoreError> {
         Sequence::open(self, now).await
     }
 
@@ -144,7 +144,11 @@ impl Store {
     ///
     /// # Errors
     /// As [`sequence::reserve`].
-    pub(super) async fn reserve_numbers(&self, now: Timestamp) -> Result<Range<u64>, StoreError> {
-        self.run(move |state| sequence::reserve(state, now)).await
+    pub(super) async fn reserve_numbers(
+        &self,
+        now: Option<Timestamp>,
+        floor: u64,
+    ) -> Result<Range<u64>, StoreError> {
+        self.run(move |state| sequence::reserve(state, now, floor)).await
     }
 }

@@ -3,8 +3,8 @@
 //! Promise: an event that was appended is read again after a restart, in order, until it is forgotten; a line cut off
 //! by a power cut is dropped alone. On a full disk the room that was kept is given up, for some hundred events. A file is
 //! written by one run of the agent and removed whole: an event costs one appended line, its acknowledgement no write of
-//! its own. What was given up is counted in `outbox/dropped.json`; once that is told, none of it is read again though its
-//! file stays for others: the number of the last of them is the one under which it was told.
+//! its own. What was given up is counted in `outbox/dropped.json`, before it is told; from then on none of it is read
+//! again though its file stays for others.
 //! How much is kept is the caller's to say, by what it forgets; no more than [`FILES_MAX`] files are ever read.
 
 use std::collections::VecDeque;
@@ -113,7 +113,8 @@ impl Outbox {
     }
 
     /// Events that `delivery` does not need are the broker's, or were given up: files that hold nothing else go.
-    /// What was given up is written down when its last file goes; that it was told is, as long as one of its files stays.
+    /// What was given up is written down when its last file goes, or it is about to be told; that it was told is, as long
+    /// as one of its files stays.
     ///
     /// # Errors
     /// The disk's; what is left is forgotten the next time.
@@ -129,7 +130,7 @@ impl Outbox {
         self.now.dropped = delivery.dropped;
         let goes = self.parts.iter().any(|part| !is_needed(part));
         let is_told = self.now.told != self.on_disk.told && self.holds(self.now.told);
-        if goes || is_told || self.now.dropped.is_none() {
+        if goes || is_told || delivery.is_to_be_kept || self.now.dropped.is_none() {
             // Written first: a file that is gone without a word of it would be a loss that nobody counted.
             match self.write_given_up().await {
                 // There is no room for the word unless one of them goes before it.
@@ -242,6 +243,20 @@ fn remove(state: &Path, first: u64) -> Result<(), StoreError> {
     durable::remove(&path).map_err(StoreError::io("remove", &path)).map(drop)
 }
 
+/// A number above all that are known here; 0 where there are none. What can't be read is as far as its name tells.
+pub(super) fn numbers_end(state: &Path) -> u64 {
+    let newest = list(state).unwrap_or_default().into_iter().max();
+    let of_file = newest.map(|first| {
+        let events = read(state, first).unwrap_or_default();
+        events.last().map_or(first.saturating_add(2 * FILE_EVENTS), |event| event.seq)
+    });
+    let given_up = read_given_up(state).unwrap_or_default();
+    let of_word = given_up.dropped.map(|dropped| dropped.last);
+    let last = of_file.max(of_word).max(Some(given_up.told));
+    // The odd one after it may tell of what was given up.
+    last.filter(|last| *last > 0).map_or(0, |last| (last | 1).saturating_add(1))
+}
+
 /// The number up to which all were acknowledged, or given up and told of.
 fn told(delivery: &Delivery) -> u64 {
     let given_up = delivery.dropped.map(|dropped| dropped.first);
@@ -256,16 +271,21 @@ fn write_given_up(state: &Path, given_up: GivenUp) -> Result<(), StoreError> {
     }
     let bytes = serde_json::to_vec(&given_up)
         .map_err(|e| StoreError::Unwritable { path: path.clone(), why: e.to_string() })?;
-    durable::replace(&path, &bytes, 0o600).map_err(StoreError::io("write", &path))
+    durable::with_room(&room_path(state), || durable::replace(&path, &bytes, 0o600))
+        .map_err(StoreError::io("write", &path))
 }
 
-fn read_all(state: &Path) -> Result<(VecDeque<Part>, GivenUp, Left), StoreError> {
+fn read_given_up(state: &Path) -> Result<GivenUp, StoreError> {
     let given_up = match bounded::read(&dropped_path(state), DROPPED_BYTES_MAX) {
         Ok(bytes) => bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
         Err(StoreError::TooLarge { .. }) => None,
         Err(e) => return Err(e),
     };
-    let given_up: GivenUp = given_up.unwrap_or_default();
+    Ok(given_up.unwrap_or_default())
+}
+
+fn read_all(state: &Path) -> Result<(VecDeque<Part>, GivenUp, Left), StoreError> {
+    let given_up = read_given_up(state)?;
     let dropped = given_up.dropped;
     let mut numbers = list(state)?;
     numbers.sort_unstable();

@@ -1,7 +1,10 @@
 //! Numbers of events: they rise, with gaps, and none is ever given out twice.
 //!
 //! Promise: a number is given out only after the end of its block is on disk, so not even SIGKILL or a power cut
-//! can bring one back. Costs one write in a thousand events, and up to 999 numbers a restart.
+//! can bring one back. A block begins above all that is known of numbers before: the file, the numbers of this run, those
+//! that lie in the outbox, and the clock once it was set. So neither a file that is lost nor one that an older copy of
+//! the card brought back repeats them. Numbers given out are even: the odd one after each is for what tells that events
+//! were given up. Costs one write in five hundred events, and up to 999 numbers a restart.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -10,7 +13,7 @@ use titania_core::time::{PLAUSIBLE, Timestamp};
 
 use super::error::StoreError;
 use super::handle::Store;
-use super::{bounded, durable};
+use super::{bounded, durable, outbox};
 
 /// Numbers reserved with one write (DESIGN §7).
 pub const BLOCK: u64 = 1_000;
@@ -18,7 +21,7 @@ pub const BLOCK: u64 = 1_000;
 /// What JSON's readers keep whole is below it; a file that holds more was not written here.
 const NUMBERS_END: u64 = 1 << 53;
 
-/// See [`by_lot`].
+/// See [`by_lot`]. A clock comes to it in 70,000 years.
 const LOT_MIN: u64 = 1 << 51;
 
 /// A number of 20 digits and a newline, with some slack.
@@ -34,13 +37,15 @@ fn room_path(state: &Path) -> PathBuf {
 
 /// Reserves the next block on disk and returns it.
 ///
-/// Where the file is missing or damaged, numbers begin at a thousand times the seconds since 1970: numbers
-/// of a lost state folder are then not given out again, as long as there were fewer than a thousand events a second.
-/// By a clock that was never set they begin at a number that no clock comes to, drawn by lot.
+/// It begins at the number in the file, at a thousand times the seconds since 1970 or at `floor`, whichever is highest:
+/// numbers of a lost state folder are then not given out again, as long as there were fewer than five hundred events a
+/// second. `now` is null where the clock was not set: a clock without a battery shows the same time after each boot, be
+/// it 1970, the day the system was built or that of the last shutdown. Without file and clock numbers begin at one that no
+/// clock comes to, drawn by lot.
 ///
 /// # Errors
 /// The disk's: nothing is given out then.
-pub fn reserve(state: &Path, now: Timestamp) -> Result<Range<u64>, StoreError> {
+pub fn reserve(state: &Path, now: Option<Timestamp>, floor: u64) -> Result<Range<u64>, StoreError> {
     let path = path(state);
     let known = match bounded::read(&path, SEQUENCE_BYTES_MAX) {
         Ok(bytes) => bytes
@@ -50,11 +55,13 @@ pub fn reserve(state: &Path, now: Timestamp) -> Result<Range<u64>, StoreError> {
         Err(StoreError::TooLarge { .. }) => None,
         Err(e) => return Err(e),
     };
-    let start = match known {
-        Some(known) => known.max(1),
-        None if now >= PLAUSIBLE => u64::try_from(now.0 / 1000).unwrap_or(0).saturating_mul(1000),
-        None => by_lot()?,
+    let start = match (known, now.and_then(by_clock)) {
+        (known, Some(by_clock)) => by_clock.max(known.unwrap_or(0)),
+        (Some(known), None) => known,
+        (None, None) => by_lot()?,
     };
+    let waiting = Some(outbox::numbers_end(state)).filter(|end| *end < NUMBERS_END);
+    let start = start.max(floor).max(waiting.unwrap_or(0)).max(1);
     let end = start.saturating_add(BLOCK);
     let room = room_path(state);
     durable::with_room(&room, || durable::replace(&path, format!("{end}\n").as_bytes(), 0o600))
@@ -64,7 +71,12 @@ pub fn reserve(state: &Path, now: Timestamp) -> Result<Range<u64>, StoreError> {
     Ok(start..end)
 }
 
-/// Below [`NUMBERS_END`], above those that clocks come to in 70,000 years.
+fn by_clock(now: Timestamp) -> Option<u64> {
+    let seconds = u64::try_from(now.0 / 1000).ok().filter(|_| now >= PLAUSIBLE)?;
+    seconds.checked_mul(1000).filter(|number| *number < LOT_MIN)
+}
+
+/// Below [`NUMBERS_END`], above those that clocks come to.
 fn by_lot() -> Result<u64, StoreError> {
     let mut bytes = [0u8; 8];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
@@ -83,104 +95,28 @@ impl Sequence {
     ///
     /// # Errors
     /// As [`reserve`].
-    pub async fn open(store: &Store, now: Timestamp) -> Result<Self, StoreError> {
-        let block = store.reserve_numbers(now).await?;
+    pub async fn open(store: &Store, now: Option<Timestamp>) -> Result<Self, StoreError> {
+        let block = store.reserve_numbers(now, 0).await?;
         Ok(Self { store: store.clone(), block })
     }
 
-    /// The next number; `now` as in [`reserve`]. Asks the disk once in [`BLOCK`] numbers.
+    /// The next number, an even one; `now` as in [`reserve`]. Asks the disk once in [`BLOCK`] numbers.
     ///
     /// # Errors
     /// As [`reserve`].
-    pub async fn next(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+    pub async fn next(&mut self, now: Option<Timestamp>) -> Result<u64, StoreError> {
         loop {
-            if let Some(number) = self.block.next() {
+            let number = self.block.start.next_multiple_of(2);
+            if number < self.block.end {
+                self.block.start = number + 2;
                 return Ok(number);
             }
-            self.block = self.store.reserve_numbers(now).await?;
+            let floor = self.block.start.max(self.block.end);
+            self.block = self.store.reserve_numbers(now, floor).await?;
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scratch::Scratch;
-
-    const NOW: Timestamp = Timestamp(1_800_000_000_123);
-
-    #[test]
-    fn no_number_comes_twice_however_often_the_agent_is_killed() {
-        let state = Scratch::new();
-        let mut highest = 0;
-        for _ in 0..5 {
-            // Each run is cut off right after its reservation: nothing but the file remains.
-            let block = reserve(state.path(), NOW).unwrap();
-            assert!(block.start > highest, "{block:?} after {highest}");
-            assert_eq!(block.end - block.start, BLOCK);
-            highest = block.end - 1;
-        }
-    }
-
-    #[test]
-    fn a_lost_or_damaged_file_does_not_bring_numbers_back() {
-        let state = Scratch::new();
-        let first = reserve(state.path(), NOW).unwrap();
-        for damage in [
-            None,
-            Some("gar\0bage"),
-            Some(""),
-            Some("9007199254740992"),     // 2^53
-            Some("18446744073709551615"), // 2^64 - 1: nothing comes after it
-        ] {
-            match damage {
-                None => std::fs::remove_file(state.path().join("sequence")).unwrap(),
-                Some(text) => std::fs::write(state.path().join("sequence"), text).unwrap(),
-            }
-            let later = reserve(state.path(), Timestamp(NOW.0 + 1_000)).unwrap();
-            assert!(later.start >= first.end, "{later:?} after {first:?}");
-            assert_eq!(later.end - later.start, BLOCK, "{damage:?}");
-            assert!(later.end < NUMBERS_END, "{damage:?}: {later:?}");
-        }
-    }
-
-    #[test]
-    fn a_lost_file_on_a_board_without_a_clock_does_not_bring_numbers_back() {
-        let mut all = std::collections::BTreeSet::new();
-        for _ in 0..20 {
-            let state = Scratch::new();
-            let block = reserve(state.path(), Timestamp(30_000)).unwrap();
-            assert!(block.start >= LOT_MIN && block.end < NUMBERS_END, "{block:?}");
-            assert!(all.insert(block.start), "{block:?} came twice");
-            assert_eq!(reserve(state.path(), NOW).unwrap().start, block.end, "and goes on");
-        }
-    }
-
-    #[test]
-    fn a_full_disk_still_gives_blocks_however_often_it_is_full() {
-        let disk = Scratch::disk(256 * 1024);
-        let mut end = reserve(disk.path(), NOW).unwrap().end;
-        for _ in 0..3 {
-            crate::scratch::fill(disk.path());
-            for _ in 0..3 {
-                let block = reserve(disk.path(), NOW).unwrap();
-                assert_eq!(block.start, end);
-                end = block.end;
-            }
-            std::fs::remove_file(disk.path().join("filler")).unwrap();
-        }
-    }
-
-    #[tokio::test(flavor = "current_thread")]
-    async fn numbers_run_on_from_block_to_block() {
-        let state = Scratch::new();
-        let store = Store::new(state.path().to_owned()).unwrap();
-        let mut sequence = Sequence::open(&store, NOW).await.unwrap();
-        let first = sequence.next(NOW).await.unwrap();
-        for n in 1..2_500 {
-            assert_eq!(sequence.next(NOW).await.unwrap(), first + n);
-        }
-        let mut again = Sequence::open(&store, NOW).await.unwrap();
-        assert_eq!(again.next(NOW).await.unwrap(), first + 3_000);
-    }
-}
+#[path = "sequence_tests.rs"]
+mod tests;

@@ -24,6 +24,10 @@ fn numbers(left: &Left) -> Vec<u64> {
     left.events.iter().map(|event| event.seq).collect()
 }
 
+fn given_up(dropped: Dropped) -> Delivery {
+    Delivery { dropped: Some(dropped), ..Delivery::default() }
+}
+
 fn kept_from(kept_from: u64) -> Delivery {
     Delivery { kept_from, ..Delivery::default() }
 }
@@ -95,7 +99,7 @@ async fn what_was_given_up_is_counted_over_a_restart_and_the_one_in_flight_stays
         clock_synced: true,
     };
     let delivery =
-        Delivery { in_flight: Some(1), kept_from: 2 * FILE_EVENTS + 2, dropped: Some(dropped) };
+        Delivery { in_flight: Some(1), kept_from: 2 * FILE_EVENTS + 2, ..given_up(dropped) };
     outbox.forget(delivery).await.unwrap();
     let (mut outbox, left) = Outbox::open(&store(&state)).await.unwrap();
     assert_eq!(left.dropped, Some(dropped));
@@ -127,7 +131,12 @@ async fn what_was_told_is_not_read_again_whatever_is_given_up_after_it() {
         let count = last - first + 1;
         Some(Dropped { count, first, last, at: Timestamp(5), clock_synced: true })
     };
-    let delivery = |in_flight, kept_from, dropped| Delivery { in_flight, kept_from, dropped };
+    let delivery = |in_flight, kept_from, dropped| Delivery {
+        in_flight,
+        kept_from,
+        dropped,
+        ..Delivery::default()
+    };
     // 9 acknowledged, the broker deaf on 10, room for all but 11 to 14.
     outbox.forget(delivery(Some(10), 15, gap(11, 14))).await.unwrap();
     let (_, left) = Outbox::open(&store(&state)).await.unwrap();
@@ -226,4 +235,44 @@ async fn a_file_that_is_cut_or_garbled_anywhere_keeps_what_is_whole() {
             assert!(left.events.iter().all(is_as_written), "{at}, {block}: nothing is made up");
         }
     }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_is_about_to_be_told_is_written_though_no_file_goes_and_written_once() {
+    let state = Scratch::new();
+    let (mut outbox, _) = Outbox::open(&store(&state)).await.unwrap();
+    for seq in 1..=4 {
+        outbox.append(&event(2 * seq)).await.unwrap();
+    }
+    let gap = Dropped { count: 2, first: 2, last: 4, at: Timestamp(5), clock_synced: true };
+    let before = Delivery { kept_from: 6, ..given_up(gap) };
+    outbox.forget(before).await.unwrap();
+    assert_eq!(files(&state).len(), 1, "not yet");
+    let due = Delivery { is_to_be_kept: true, ..before };
+    outbox.forget(due).await.unwrap();
+    let written = fs::metadata(dropped_path(state.path())).unwrap().modified().unwrap();
+    for delivery in [due, before] {
+        outbox.forget(delivery).await.unwrap();
+        let again = fs::metadata(dropped_path(state.path())).unwrap().modified().unwrap();
+        assert_eq!(written, again);
+    }
+    let (_, left) = Outbox::open(&store(&state)).await.unwrap();
+    assert_eq!((left.dropped, numbers(&left)), (Some(gap), vec![6, 8]));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn numbers_end_above_events_and_what_was_given_up() {
+    let state = Scratch::new();
+    assert_eq!(numbers_end(state.path()), 0, "nothing is known");
+    let (mut outbox, _) = Outbox::open(&store(&state)).await.unwrap();
+    for seq in [2, 4, 900] {
+        outbox.append(&event(seq)).await.unwrap();
+    }
+    assert_eq!(numbers_end(state.path()), 902);
+    let gap = Dropped { count: 3, first: 2, last: 900, at: Timestamp(5), clock_synced: true };
+    outbox.forget(Delivery { kept_from: 901, ..given_up(gap) }).await.unwrap();
+    assert_eq!(files(&state), ["dropped.json"]);
+    assert_eq!(numbers_end(state.path()), 902);
+    fs::create_dir(path(state.path(), 2_000)).unwrap();
+    assert_eq!(numbers_end(state.path()), 2_130, "unreadable: all that a file can hold");
 }
