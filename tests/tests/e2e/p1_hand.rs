@@ -115,3 +115,23 @@ fn p4_new_container_that_a_person_removes_in_probation_condemns_nobody() {
     assert_eq!(wallet.page("/state"), "1.0.0\n2.0.0\n2.0.0\n", "the same fork, started twice");
     wallet.wait_kept(&Kept::of("wallet", &[2], &[1, 2], &[1, 2]));
 }
+
+#[test]
+fn p1_new_container_whose_image_is_gone_before_it_was_looked_into_is_made_anew() {
+    let board = Board::start();
+    let wallet = start::installed(&board);
+    wait_until(SOON, "the lock", || wallet.get("/flock?hold=1").is_ok_and(|got| got.status == 200));
+    let pushed = start::push(&board, &start::image("2.0.0"));
+    wallet.update();
+    wallet.wait("to wait for the lock", |app| app["next"]["waiting_for"] == "lock");
+    let made = || board.engine().container("wallet-g2");
+    let before = made().expect("all is ready").id();
+    board.agent().kill(); // the next one has to look into image and container again
+    board.engine().remove_image(&pushed.release);
+    board.agent().start();
+    wait_until(SOON, "it to be made anew", || made().is_some_and(|one| one.id() != before));
+    assert_eq!(wallet.page("/flock?hold=0"), "given up\n");
+    let status = wallet.wait_version("2.0.0");
+    assert_eq!(status["quarantine"], serde_json::json!([]));
+    wallet.wait_kept(&Kept::of("wallet", &[2], &[1, 2], &[1, 2]));
+}

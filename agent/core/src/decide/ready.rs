@@ -4,15 +4,18 @@
 //! update before anything was stopped.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use super::{attempt, mend};
 use crate::fork::ForkFile;
+use crate::names::Generation;
 use crate::prune;
-use crate::reason::Class;
+use crate::reason::{Class, Code};
 use crate::record::Intent;
+use crate::spec::Spec;
 use crate::status::StepName;
 use crate::step::{Change, Decision, Refusal, Step};
-use crate::world::World;
+use crate::world::{Failure, World};
 
 use Decision::Do;
 
@@ -31,7 +34,7 @@ pub(super) fn make_ready(w: &World, i: &Intent) -> Option<Decision> {
         parent_started_at: None,
         mark: None,
     };
-    let inspected = w.evidence.inspected.as_ref().filter(|(g, _)| *g == new).map(|(_, spec)| spec);
+    let inspected = inspected(w, new);
     let container = w.container(new);
     let step = if !i.old_state && w.fork(new).is_none_or(|f| f.file.is_none() || !f.folder) {
         let prunable = prune::prunable(w);
@@ -39,8 +42,11 @@ pub(super) fn make_ready(w: &World, i: &Intent) -> Option<Decision> {
             return Some(Do(Step::Prune(prunable))); // room for this one
         }
         Step::Reserve(Box::new(file()))
-    } else if container.is_none() && !w.images.contains(&new) {
-        Step::Fetch(new, i.spec.clone())
+    } else if !w.images.contains(&new) && (container.is_none() || needs_image(w, i)) {
+        match container {
+            None => Step::Fetch(new, i.spec.clone()),
+            Some(_) => Step::Remove(new), // it can't be looked into; one that is made anew can
+        }
     } else {
         match (inspected, container) {
             (None, _) => Step::Inspect(new, i.spec.clone()),
@@ -72,4 +78,19 @@ pub(super) fn make_ready(w: &World, i: &Intent) -> Option<Decision> {
         return Some(Do(Step::Write(Box::new(Change::Refuse(Box::new(refusal))))));
     }
     Some(attempt(w, step))
+}
+
+fn inspected(w: &World, new: Generation) -> Option<&Arc<Spec>> {
+    w.evidence.inspected.as_ref().filter(|(g, _)| *g == new).map(|(_, spec)| spec)
+}
+
+/// Whether the image of a container that stands is still to be looked into, or to be compared with, or has what an empty
+/// volume is to get.
+fn needs_image(w: &World, i: &Intent) -> bool {
+    let new = i.generation;
+    let is_compared = w.container(new).is_some_and(|c| w.evidence.compared.as_ref() == Some(&c.id));
+    let is_seed = |failed: &Failure| failed.reason.code == Code::ImageMissing;
+    inspected(w, new).is_none()
+        || !is_compared
+        || w.failure(new, StepName::Fork).is_some_and(is_seed)
 }

@@ -76,8 +76,13 @@ impl Act<'_> {
         if seeds.is_empty() {
             return Ok(());
         }
-        let image =
-            self.agent.engine.image(&self.app.name, generation).await?.ok_or(Fault::LookAgain)?;
+        let image = self.agent.engine.image(&self.app.name, generation).await?;
+        let image = image.ok_or_else(|| {
+            let message =
+                "the image is gone from the engine, and an empty volume is to get what it ships";
+            let hint = "nothing: it is fetched again";
+            Fault::new(Code::ImageMissing, Class::Environment, message, hint)
+        })?;
         let instance = self.instance()?;
         let probe = self.agent.engine.throwaway(&self.app.name, &instance, &image.id).await?;
         let seeded = self.seed_from(&probe, seeds).await;
