@@ -33,7 +33,7 @@ help:
 	@echo 'make board-quick    install, update, one power cut: a few minutes'
 	@echo 'make torture  faults in the midst of updates, COUNT=$(COUNT) of them, by SEED=$(SEED), on JOBS=$(JOBS) boards; ONLY="disk,person"'
 	@echo 'parts of test: make check, make unit, make e2e'
-	@echo 'make deep    the search of all worlds that three faults lead to'
+	@echo 'make deep    the search of all worlds that three faults lead to, or two among three releases'
 	@echo 'make mutations [only=WORD]   takes each guard out of decide, and looks whether a test misses it'
 
 setup:
@@ -101,9 +101,10 @@ board-quick: board-made
 board-torture: board-made
 	@$(CARGO) run -p titania-tests --bin board -- torture --arch $(ARCH) --count $(COUNT) --seed $(SEED)
 
-# Not part of test: the search with three faults takes gigabytes, and a quarter of an hour on a quick core.
+# Not part of test: the searches with three faults take gigabytes, and a quarter of an hour on a quick core. Therefore
+# one after the other.
 deep:
-	$(CARGO) test -p titania-core --test exploration -- --ignored --nocapture deep
+	$(CARGO) test -p titania-core --test exploration -- --ignored --nocapture --test-threads=1 deep
 
 # The table of docs/mutations.md; as long.
 mutations:

@@ -182,6 +182,10 @@ pub enum Doubt {
     Suspected,
     /// It was looked into, and is no worse than it was.
     Sound,
+    /// There is none to look into. That says nothing of its container, which is started again.
+    Gone,
+    /// That container ended once more, or would not start: the image is fetched beside it, to be looked into.
+    Needed,
     /// Its entry point lost its content, and can be fetched again: no stranger's image holds all of its layers.
     Damaged,
 }

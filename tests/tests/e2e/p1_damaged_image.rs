@@ -105,6 +105,40 @@ fn p1_nothing_of_a_damaged_release_is_removed_before_its_registry_has_it() {
 }
 
 #[test]
+fn p1_container_whose_image_is_gone_stays_while_its_pull_is_refused_and_is_started_again() {
+    let board = Board::start();
+    let wallet = start::installed(&board);
+    let before = wallet.container();
+    let programs = programs(&board, "titania-agent.local/wallet:g1");
+    let content = std::fs::read(&programs[0]).unwrap();
+    board.agent().stop();
+    let image = "titania-agent.local/wallet:g1";
+    let id = board.engine().api("GET", &format!("/images/{image}/json"), &Value::Null).json();
+    let stopped = board.engine().api("POST", "/containers/wallet-g1/stop?t=1", &Value::Null);
+    assert_eq!(stopped.status, 204, "{}", stopped.text());
+    board.engine().remove_image(id["Id"].as_str().unwrap());
+    // It says that it has the image, and does not give it.
+    let config = format!("/v2/wallet/blobs/{}", start::image("1.0.0").release());
+    assert_eq!(board.registry().api("DELETE", &config, "*/*", b"").status, 202);
+    empty(&programs);
+    board.agent().start();
+    let status = wallet.wait("to need its image", |app| {
+        let message = app["reason"]["message"].as_str().unwrap_or_default();
+        app["state"] == "blocked" && message.contains("pull was refused")
+    });
+    assert_eq!(status["container"]["id"], before.id(), "it is kept: {status:#}");
+    assert_eq!(wallet.kept(), Kept::of("wallet", &[1], &[1], &[]), "and nothing is removed");
+
+    // Whatever it was that ended it is over.
+    std::fs::write(&programs[0], content).unwrap();
+    // That it ended again and again is shown for a while.
+    wallet.wait("to be healthy", |app| app["health"] == "healthy");
+    assert_eq!(wallet.version().as_deref(), Some("1.0.0"));
+    assert_eq!(wallet.container().id(), before.id(), "the same container");
+    assert_eq!(wallet.page("/state"), "1.0.0\n1.0.0\n");
+}
+
+#[test]
 fn p1_damaged_image_whose_layers_another_app_holds_is_told_with_its_name() {
     let board = Board::start();
     // Of the same layer, and another release all the same.

@@ -1,7 +1,8 @@
 //! Damaged images: what a power cut leaves of files that were not on the disk yet. They are there, and empty.
 //!
-//! Promise: what runs is never touched; nothing goes before the registry said that it has it; a generation's image is
-//! fetched again once a run of the agent, until it has proven itself again.
+//! Promise: what runs is never touched; nothing goes before the registry said that it has it, and no container for an
+//! image that is merely gone; a generation's image is fetched again once a run of the agent, until it has proven itself
+//! again.
 
 use super::rules::{attempt, attempt_down, is_gone_here};
 use super::verdict;
@@ -18,7 +19,9 @@ use Decision::{Blocked, Do};
 pub(super) fn committed(w: &World, c: &Committed) -> Option<Decision> {
     let (g, spec) = (c.generation, &c.spec);
     let step = match doubt(w, g).filter(|_| !runs(w, g))? {
-        Doubt::Sound => return None,
+        Doubt::Gone | Doubt::Needed if w.images.contains(&g) => Step::Look(g, spec.clone()),
+        Doubt::Needed => Step::Fetch(g, spec.clone()),
+        Doubt::Sound | Doubt::Gone => return None,
         Doubt::Suspected => Step::Look(g, spec.clone()),
         Doubt::Damaged if is_repaired(w, g) => {
             return Some(Blocked(Why::ImageDamaged { again: true }, None));
@@ -51,14 +54,22 @@ pub(super) fn started(w: &World, i: &Intent) -> Option<Decision> {
     match doubt(w, new) {
         Some(Doubt::Damaged) => {
             let message = "a file of its image lost its content on this disk";
-            let hint = "nothing: it is tried again with an image that is fetched anew";
-            let reason = w.reason(Code::ImageDamaged, Class::Environment, message, hint);
-            Some(verdict(w, i, reason, StepName::Start))
+            Some(not_condemned(w, i, Code::ImageDamaged, message))
+        }
+        Some(Doubt::Gone | Doubt::Needed) => {
+            let message =
+                "its image is gone, so that what its container was made from can't be known";
+            Some(not_condemned(w, i, Code::ImageMissing, message))
         }
         Some(Doubt::Sound) => None,
         _ if is_fresh => None,
         _ => Some(Do(Step::Look(new, i.spec.clone()))),
     }
+}
+
+fn not_condemned(w: &World, i: &Intent, code: Code, message: &str) -> Decision {
+    let hint = "nothing: it is tried again with an image that is fetched anew";
+    verdict(w, i, w.reason(code, Class::Environment, message, hint), StepName::Start)
 }
 
 /// Whether a committed release can't run for what became of its image on this disk.

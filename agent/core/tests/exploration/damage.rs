@@ -25,27 +25,50 @@ impl State {
             (c.state, c.exit) = (ContainerState::Restarting, None);
         }
         if self.current() == Some(g) {
-            self.w.evidence.doubt = Some((g, Doubt::Suspected));
+            self.suspect(g);
         }
+    }
+
+    /// What the executor makes of an end of the current one, or of a start that was refused.
+    pub fn suspect(&mut self, g: Generation) {
+        let was = self.w.evidence.doubt.filter(|(of, _)| *of == g).map(|(_, doubt)| doubt);
+        let now = match was {
+            Some(Doubt::Gone | Doubt::Needed) => Doubt::Needed,
+            _ => Doubt::Suspected,
+        };
+        self.w.evidence.doubt = Some((g, now));
     }
 
     /// The engine tries once more what has a policy: it is heard to end.
     pub fn tries_again(&mut self) {
         let Some(g) = self.current() else { return };
         let restarts = self.w.container(g).is_some_and(|c| c.state == ContainerState::Restarting);
-        if restarts && self.w.evidence.doubt.is_none_or(|(of, _)| of != g) {
-            self.w.evidence.doubt = Some((g, Doubt::Suspected));
+        let is_known = |(of, doubt)| of == g && doubt != Doubt::Gone;
+        if restarts && !self.w.evidence.doubt.is_some_and(is_known) {
+            self.suspect(g);
         }
     }
 
     pub fn look(&mut self, g: Generation, step: &Step) {
         let is_current = self.current() == Some(g);
-        if self.is_damaged(g) && is_current && self.is_shared && self.release(g) == 0 {
+        let is_seen = self.is_damaged(g) && self.has_image(g);
+        if is_seen && is_current && self.is_shared && self.release(g) == 0 {
             self.fail_as(step, g, Code::ImageDamaged, Class::Environment);
             return;
         }
-        let doubt = if self.is_damaged(g) { Doubt::Damaged } else { Doubt::Sound };
+        let doubt = match self.is_damaged(g) {
+            _ if !self.has_image(g) => Doubt::Gone,
+            true => Doubt::Damaged,
+            false => Doubt::Sound,
+        };
         self.w.evidence.doubt = Some((g, doubt));
+    }
+
+    /// A pull was refused: the container of an image that is gone is started once more.
+    pub fn not_fetched(&mut self, g: Generation) {
+        if self.w.evidence.doubt == Some((g, Doubt::Needed)) {
+            self.w.evidence.doubt = Some((g, Doubt::Gone));
+        }
     }
 
     /// Container and image go; what is fetched then is whole, but for layers that another app holds.

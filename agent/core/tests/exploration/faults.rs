@@ -164,6 +164,9 @@ fn of_start(step: &Step, g: Generation, faults: &mut Faults<'_>) {
     faults.push(label("start refused for the release"), |n| {
         n.doubt = true; // also said of the first one here
         n.fail(step, g, Class::Release);
+        if n.bounds.damage && n.current() == Some(g) {
+            n.suspect(g);
+        }
     });
     faults.push(label("start refused for the board"), |n| n.fail(step, g, Class::Environment));
 }
@@ -222,6 +225,9 @@ fn of_container(c: &Container, faults: &mut Faults<'_>) {
     faults.push(label("it ends by itself:"), |n| {
         n.end(g, Exit::Own(reason(Code::Exited, Class::Release)));
         n.doubt = true;
+        if n.bounds.damage && n.current() == Some(g) {
+            n.suspect(g);
+        }
         if n.w.container(g).is_some_and(|c| c.armed) {
             n.run(g);
         }

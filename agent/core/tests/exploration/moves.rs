@@ -252,8 +252,4 @@ impl World for State {
         State::reduce(self);
         self.broken
     }
-
-    fn faults(&self) -> u8 {
-        self.faults
-    }
 }

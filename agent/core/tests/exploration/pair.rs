@@ -192,8 +192,4 @@ impl World for Pair {
         self.second.reduce();
         self.first.broken.or(self.second.broken)
     }
-
-    fn faults(&self) -> u8 {
-        self.first.faults
-    }
 }

@@ -360,8 +360,10 @@ impl State {
         let (reason, retry_at) = (reason(code, class), Moment(1));
         self.w.evidence.failed.retain(|f| (f.generation, f.step) != (g, name));
         self.w.evidence.failed.push(Failure { generation: g, step: name, reason, retry_at });
-        if matches!(step, Step::Start(_)) {
-            self.sent(g);
+        match step {
+            Step::Start(_) => self.sent(g),
+            Step::Fetch(..) => self.not_fetched(g),
+            _ => {}
         }
     }
 }

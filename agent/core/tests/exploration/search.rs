@@ -10,11 +10,10 @@ use titania_core::names::Generation;
 
 /// Steps and waits after which a world without faults must be at rest.
 const STEPS_MAX: u16 = 120;
-/// Most worlds of a search with up to two faults: with more of them the bounds bound nothing, or a release is
-/// tried for ever.
-const STATES_MAX: usize = 2_000_000;
-/// The same with three.
-const STATES_MAX_DEEP: usize = 100_000_000;
+/// Most worlds of a search of each test run: with more of them the bounds bound nothing, or a release is tried for ever.
+pub const STATES_MAX: usize = 2_000_000;
+/// The same of a deep one.
+pub const STATES_MAX_DEEP: usize = 100_000_000;
 /// Steps shown of what never comes to rest.
 const SHOWN_MAX: usize = 30;
 
@@ -32,8 +31,6 @@ pub trait World: Clone + Hash {
     fn go_on(&mut self, decision: &Self::Decision) -> Label;
     /// Forgets what no longer tells two worlds apart. Tells the first promise that was broken.
     fn reduce(&mut self) -> Option<&'static str>;
-    /// Faults that may still happen.
-    fn faults(&self) -> u8;
 }
 
 /// Folds words by a long multiplication: fast, and the inputs are our own.
@@ -140,6 +137,7 @@ pub struct Search<W> {
     seen: HashMap<u64, u32, BuildHasherDefault<Plain>>,
     visits: Vec<Visit>,
     open: VecDeque<Open<W>>,
+    most: usize,
     pub transitions: usize,
     pub depth: u32,
 }
@@ -153,12 +151,13 @@ fn shown(Label(act, g): &Label) -> String {
 }
 
 impl<W: World> Search<W> {
-    /// Nothing seen yet.
-    pub fn new() -> Self {
+    /// Nothing seen yet; `most` worlds may be.
+    pub fn new(most: usize) -> Self {
         Self {
             seen: HashMap::default(),
             visits: Vec::new(),
             open: VecDeque::new(),
+            most,
             transitions: 0,
             depth: 0,
         }
@@ -231,7 +230,6 @@ impl<W: World> Search<W> {
     /// # Errors
     /// The promise that was broken, and the way there.
     pub fn run(&mut self, start: W) -> Result<(), String> {
-        let most = if start.faults() > 2 { STATES_MAX_DEEP } else { STATES_MAX };
         self.meet(Box::new(start), Label("start", 0), (0, 0), 0)?;
         while let Some(mut open) = self.open.pop_front() {
             self.depth = self.depth.max(open.depth);
@@ -245,9 +243,9 @@ impl<W: World> Search<W> {
                 let (trace, then) = (self.trace(since, None), self.goes_on(since));
                 return Err(format!("P1: not at rest after {STEPS_MAX} steps\n{trace}\n{then}"));
             }
-            if self.visits.len() > most {
+            if self.visits.len() > self.most {
                 let trace = self.trace(open.at, None);
-                return Err(format!("P4: no end, after {most} worlds\n{trace}"));
+                return Err(format!("P4: no end, after {} worlds\n{trace}", self.most));
             }
             self.look(open, &decision, rests)?;
         }

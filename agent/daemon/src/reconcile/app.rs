@@ -21,6 +21,7 @@ use titania_core::world::{Candidate, Evidence, RecordFrom, World};
 use tokio::sync::Notify;
 
 use super::backoff;
+use super::news::Block;
 use super::perform::Early;
 use super::requests::Taken;
 use crate::engine::Seen;
@@ -141,6 +142,8 @@ pub struct Memory {
     pub snapshots: Vec<Snapshot>,
     /// Sizes of forks that no longer change.
     pub sizes: BTreeMap<Generation, u64>,
+    /// The block that was told and is not over.
+    pub blocked: Option<Block>,
     /// Its part of the status document, as last made.
     pub status: Option<AppStatus>,
 }
@@ -280,6 +283,7 @@ impl Memory {
             warnings: BTreeMap::new(),
             snapshots: Vec::new(),
             sizes: BTreeMap::new(),
+            blocked: None,
             status: None,
         }
     }

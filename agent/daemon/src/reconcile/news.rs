@@ -5,7 +5,7 @@
 use titania_core::event::{EventType, Level};
 use titania_core::names::AppName;
 use titania_core::outcome::{Ending, Outcome, Trigger};
-use titania_core::reason::Reason;
+use titania_core::reason::{Code, Reason};
 use titania_core::record::Record;
 use titania_core::release::Release;
 use titania_core::status::{AppState, AppStatus, HealthState, StepName};
@@ -233,26 +233,9 @@ pub fn of_status(before: &AppStatus, after: &AppStatus) -> Vec<Told> {
             told.push(Told::info(EventType::AppRecovered, format!("{app}: healthy again")));
         }
     }
-    if before.state != after.state {
-        // An engine that is away is told once, not app by app.
-        let is_of_board = |status: &AppStatus| status.state == AppState::Unknown;
-        match after.state {
-            AppState::Blocked if !is_of_board(after) => {
-                let text = format!("{app}: blocked: {}", reason("it can't run"));
-                let mut blocked = Told::info(EventType::AppBlocked, text);
-                blocked.level = Level::Error;
-                blocked.reason = after.reason.clone();
-                told.push(blocked);
-            }
-            AppState::Orphaned => {
-                let text = format!("{app}: its definition is gone; it is stopped, and kept");
-                told.push(Told::info(EventType::AppOrphaned, text));
-            }
-            _ if before.state == AppState::Blocked && !is_of_board(after) => {
-                told.push(Told::info(EventType::AppUnblocked, format!("{app}: no longer blocked")));
-            }
-            _ => {}
-        }
+    if before.state != after.state && after.state == AppState::Orphaned {
+        let text = format!("{app}: its definition is gone; it is stopped, and kept");
+        told.push(Told::info(EventType::AppOrphaned, text));
     }
     let known = |status: &AppStatus| status.candidate.as_ref().and_then(|release| release.config);
     // What is installed first, or was tried and failed, is no news at each start of the agent.
@@ -269,6 +252,34 @@ pub fn of_status(before: &AppStatus, after: &AppStatus) -> Vec<Told> {
         told.push(Told::info(EventType::UpdateAvailable, text).about(candidate));
     }
     told
+}
+
+/// What an app was told to be blocked for; null where no reason was known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block(Option<Code>);
+
+/// What a block is told as: once when it begins, or when another reason takes its place, and once when it is over. It
+/// lasts while what is blocked is tried again (`is_trying`), and while the engine is away, which is told for itself.
+pub fn of_block(told: &mut Option<Block>, after: &AppStatus, is_trying: bool) -> Option<Told> {
+    let app = &after.app;
+    // Messages differ from try to try: figures, one time-out or another.
+    let now = Block(after.reason.as_ref().map(|reason| reason.code));
+    match after.state {
+        AppState::Blocked if told.replace(now) == Some(now) => None,
+        AppState::Blocked => {
+            let why = after.reason.as_ref().map_or("it can't run", |why| why.message.as_str());
+            let text = format!("{app}: blocked: {why}");
+            let blocked = Told { level: Level::Error, ..Told::info(EventType::AppBlocked, text) };
+            Some(Told { reason: after.reason.clone(), ..blocked })
+        }
+        AppState::Unknown => None,
+        _ if is_trying && after.health == HealthState::None => None,
+        // Told as orphaned.
+        AppState::Orphaned => told.take().and(None),
+        _ => told
+            .take()
+            .map(|_| Told::info(EventType::AppUnblocked, format!("{app}: no longer blocked"))),
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use titania_core::status::{
     Agent as AgentStatus, AppState, AppStatus, EngineState, HealthState, Snapshot, SnapshotKind,
     Status, WaitingFor,
 };
+use titania_core::step::Decision;
 use titania_core::time::Timestamp;
 use titania_core::world::World;
 use tokio::sync::watch;
@@ -39,11 +40,16 @@ pub fn app(agent: &Rc<Agent>, app: &Rc<App>) {
         };
         (memory.status.clone(), after)
     };
-    if before.as_ref() == Some(&after) {
+    let block = {
+        let memory = &mut *app.memory.borrow_mut();
+        let is_trying = matches!(memory.decision, Some(Decision::Do(_)));
+        news::of_block(&mut memory.blocked, &after, is_trying)
+    };
+    if before.as_ref() == Some(&after) && block.is_none() {
         return;
     }
     if let Some(before) = &before {
-        for told in news::of_status(before, &after) {
+        for told in news::of_status(before, &after).into_iter().chain(block) {
             agent.outlet.tell(Some(&app.name), told);
         }
     }

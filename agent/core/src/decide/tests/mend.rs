@@ -67,6 +67,36 @@ fn p1_a_damaged_image_is_fetched_again_once_the_registry_has_it() {
 }
 
 #[test]
+fn p1_a_container_whose_image_is_gone_is_started_again_and_never_removed() {
+    let gone = |doubt| with(ended(doubt), |w| w.images.clear());
+    let refused = |mut w: World| {
+        let (reason, retry_at) = (reason(Code::RegistryDenied, Class::Environment), Moment(9000));
+        let failed = Failure { generation: OLD, step: StepName::Fetch, reason, retry_at };
+        w.evidence.failed.push(failed);
+        sought(w, true)
+    };
+    let here = |w: World| with(w, |w| w.images.push(OLD));
+    check(&[
+        ("it ended", gone(Doubt::Suspected), "Look"),
+        ("there is none to look into", gone(Doubt::Gone), "Start"),
+        ("nor can it be fetched", refused(gone(Doubt::Gone)), "Start"),
+        ("the engine tries again", restarting(gone(Doubt::Gone)), "idle Steady"),
+        ("it ended once more", gone(Doubt::Needed), "Fetch"),
+        ("it ended once more, and the registry has it", sought(gone(Doubt::Needed), true), "Fetch"),
+        ("the pull was refused", refused(gone(Doubt::Needed)), "blocked Failed"),
+        ("it is here again", here(gone(Doubt::Needed)), "Look"),
+        ("somebody fetched it", here(gone(Doubt::Gone)), "Look"),
+        (
+            "it runs",
+            with(gone(Doubt::Needed), |w| {
+                w.containers[0] = container(OLD, ContainerState::Running)
+            }),
+            "idle Steady",
+        ),
+    ]);
+}
+
+#[test]
 fn p1_a_damaged_release_that_nobody_has_holds_up_no_update() {
     let new = spec(b"new");
     let known = |w: World| with(w, |w| w.candidate = Candidate::Known(new.clone()));
@@ -154,6 +184,7 @@ fn p4_a_new_release_is_not_condemned_for_an_image_that_was_damaged_on_the_disk()
         _ => None,
     };
     assert_eq!(class(&doubted(Doubt::Damaged)), Some((Code::ImageDamaged, Class::Environment)));
+    assert_eq!(class(&doubted(Doubt::Gone)), Some((Code::ImageMissing, Class::Environment)));
     assert_eq!(class(&doubted(Doubt::Sound)), Some((Code::Exited, Class::Release)));
     let fresh = with(ended, |w| w.evidence.inspected = Some((NEW, spec(b"new"))));
     assert_eq!(class(&fresh), Some((Code::Exited, Class::Release)), "looked into by this run");

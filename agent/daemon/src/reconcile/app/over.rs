@@ -16,9 +16,21 @@ impl Memory {
     pub fn suspect(&mut self, generation: Generation, now: Moment) {
         let is_recent =
             |(of, at): (Generation, Moment)| of == generation && now.since(at) <= LOOK_SPAN;
-        let is_known = self.evidence.doubt == Some((generation, Doubt::Damaged));
-        if !is_known && !self.looked.is_some_and(is_recent) {
-            self.evidence.doubt = Some((generation, Doubt::Suspected));
+        let is_recent = self.looked.is_some_and(is_recent);
+        let doubt = self.evidence.doubt.filter(|(of, _)| *of == generation);
+        let now = match doubt.map(|(_, doubt)| doubt) {
+            Some(Doubt::Damaged | Doubt::Needed) => return,
+            Some(Doubt::Gone) if is_recent => Doubt::Needed,
+            _ if is_recent => return,
+            _ => Doubt::Suspected,
+        };
+        self.evidence.doubt = Some((generation, now));
+    }
+
+    /// An image that was needed can't be fetched now: its container, which is still there, is started once more.
+    pub fn not_fetched(&mut self, generation: Generation) {
+        if self.evidence.doubt == Some((generation, Doubt::Needed)) {
+            self.evidence.doubt = Some((generation, Doubt::Gone));
         }
     }
 

@@ -143,6 +143,7 @@ impl Case {
     }
 }
 
+mod blocks;
 mod states;
 
 /// A change of the world that is well.

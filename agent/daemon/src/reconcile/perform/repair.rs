@@ -1,8 +1,9 @@
 //! Look and repair: an image that lost content on this disk, as a power cut leaves it, is found out and removed, so
 //! that it is fetched again.
 //!
-//! Promise: refused is on proof, the entry point that is not what it was; nothing goes while somebody else's image holds
-//! all of its layers, for an engine does not fetch a layer that it has.
+//! Promise: refused is on proof, the entry point that is not what it was, never an image that is merely gone; nothing
+//! goes while somebody else's image holds all of its layers, for an engine does not fetch a layer that it has. For the
+//! same reason container and image of a damaged one go before what replaces them is there; no other container does.
 
 use std::sync::Arc;
 
@@ -17,6 +18,16 @@ use super::fetch::repository;
 use super::image::{self, Entry};
 use crate::board::clock;
 use crate::engine::{Holder, ImageFacts};
+
+/// What a look into an image found.
+enum Found {
+    /// There is no such image.
+    Gone,
+    /// Nothing wrong.
+    Whole,
+    /// What it lost, in words.
+    Lost(String),
+}
 
 /// Digits of an id that a person is told: engines take them for it.
 const ID_SHOWN: usize = 12;
@@ -34,12 +45,16 @@ impl Act<'_> {
                     self.app.name,
                     reason.message
                 );
-                None
+                Found::Whole
             }
         };
-        let doubt = if found.is_some() { Doubt::Damaged } else { Doubt::Sound };
+        let doubt = match &found {
+            Found::Gone => Doubt::Gone,
+            Found::Whole => Doubt::Sound,
+            Found::Lost(_) => Doubt::Damaged,
+        };
         let is_current = self.is_current(generation);
-        if let Some(lost) = found {
+        if let Found::Lost(lost) = found {
             log::warn!("{}: g{generation}: {lost}", self.app.name);
             let others = match self.image_of(generation).await? {
                 Some(image) if is_current => self.strangers(&image).await?,
@@ -60,15 +75,14 @@ impl Act<'_> {
         Ok(())
     }
 
-    /// What its image lost, in words; null when nothing is seen to be.
-    async fn what_is_lost(
-        &self,
-        generation: Generation,
-        spec: &Spec,
-    ) -> Result<Option<String>, Fault> {
+    /// What its image lost.
+    async fn what_is_lost(&self, generation: Generation, spec: &Spec) -> Result<Found, Fault> {
         let Some(image) = self.image_of(generation).await? else {
-            let lost = "its image is gone, so that what is left in its container can't be known";
-            return Ok(Some(lost.to_owned()));
+            log::warn!(
+                "{}: g{generation}: its image is gone, only its container is left",
+                self.app.name
+            );
+            return Ok(Found::Gone);
         };
         let instance = self.instance()?;
         let probe = self.agent.engine.throwaway(&self.app.name, &instance, &image.id).await?;
@@ -79,11 +93,15 @@ impl Act<'_> {
         }
         // It was looked into before it ran first: it was none of these then.
         Ok(match entry? {
-            Entry::Fine | Entry::NoCommand => None,
-            Entry::Empty(path) => Some(format!("its entry point {path} is an empty file by now")),
-            Entry::Missing(path) => Some(format!("its entry point {path} is gone from its image")),
+            Entry::Fine | Entry::NoCommand => Found::Whole,
+            Entry::Empty(path) => {
+                Found::Lost(format!("its entry point {path} is an empty file by now"))
+            }
+            Entry::Missing(path) => {
+                Found::Lost(format!("its entry point {path} is gone from its image"))
+            }
             Entry::NotExecutable(path) => {
-                Some(format!("its entry point {path} may be executed by nobody by now"))
+                Found::Lost(format!("its entry point {path} may be executed by nobody by now"))
             }
         })
     }
