@@ -19,14 +19,26 @@ impl Prunable {
     }
 }
 
-/// Forks and images that nobody needs: kept are current, previous, the intent's and the one that an update
-/// would copy, the newest failed one that ran, for 30 days, and up to `keep` more of those that ran, newest first.
-pub fn prunable(w: &World) -> Prunable {
+/// What never goes, however short room is: current, previous, the intent's and the one that an update would copy.
+fn needed(w: &World) -> Vec<Generation> {
     let record = &w.record;
     let kept = [&record.current, &record.previous].into_iter().flatten().map(|c| c.generation);
     let parents = record.intent.iter().filter_map(|i| i.parent).chain(target::parent(w));
-    let needed: Vec<Generation> =
-        kept.chain(record.intent.iter().map(|i| i.generation)).chain(parents).collect();
+    kept.chain(record.intent.iter().map(|i| i.generation)).chain(parents).collect()
+}
+
+/// What goes for want of room alone: all that failed releases wrote, the newest one's too.
+pub fn failed(w: &World) -> Prunable {
+    let needed = needed(w);
+    let failed = w.forks.iter().filter(|f| f.folder && f.failed().is_some());
+    let forks = failed.map(|f| f.generation).filter(|g| !needed.contains(g)).collect();
+    Prunable { forks, ..Prunable::default() }
+}
+
+/// Forks and images that nobody needs: kept are, beside what never goes, the newest failed one that ran, for 30 days, and
+/// up to `keep` more of those that ran, newest first.
+pub fn prunable(w: &World) -> Prunable {
+    let needed = needed(w);
     let mut forks: Vec<_> =
         w.forks.iter().filter(|f| f.folder && !needed.contains(&f.generation)).collect();
     forks.sort_by_key(|f| core::cmp::Reverse(f.generation));

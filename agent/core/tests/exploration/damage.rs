@@ -29,6 +29,19 @@ impl State {
         }
     }
 
+    /// Whether the container of a generation is of no more use: its image is damaged in truth and was found to be, and
+    /// nothing can be fetched in its place, as far as was told.
+    pub fn is_given_up(&self, g: Generation) -> bool {
+        let evidence = &self.w.evidence;
+        let is_its = |(of, _): (Generation, Timestamp)| of == g;
+        let failed = self.w.failure(g, StepName::Inspect);
+        let is_shared = failed.is_some_and(|failed| failed.reason.code == Code::ImageDamaged);
+        let is_found = is_shared || evidence.doubt == Some((g, Doubt::Damaged));
+        let is_nowhere = evidence.sought == Some((g, false));
+        let is_in_vain = is_shared || is_nowhere || evidence.repaired.is_some_and(is_its);
+        self.is_damaged(g) && !self.runs(g) && is_found && is_in_vain
+    }
+
     /// What the executor makes of an end of the current one, or of a start that was refused.
     pub fn suspect(&mut self, g: Generation) {
         let was = self.w.evidence.doubt.filter(|(of, _)| *of == g).map(|(_, doubt)| doubt);

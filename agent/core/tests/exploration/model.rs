@@ -68,6 +68,8 @@ pub struct Content {
     pub owned: bool,
     /// Was its own generation started on it before its probation?
     pub early: bool,
+    /// Was its own generation started in vain, so that nothing was written: its image was damaged?
+    pub fizzled: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -317,6 +319,7 @@ impl State {
         let mut content = self.content(g);
         let is_process = !self.is_damaged(g);
         content.early |= early && is_process;
+        content.fizzled |= !is_process;
         content.writes = content.writes.saturating_add(u8::from(is_process));
         content.begun = content.begun.saturating_add(1);
         self.put(content);

@@ -66,7 +66,7 @@ impl State {
         }
         let is_needed = self.w.evidence.was_down != Some(*g);
         if matches!(step, Step::Remove(_)) {
-            let is_of_use = is_needed && !self.is_damaged(*g);
+            let is_of_use = is_needed && !self.is_given_up(*g);
             self.promise(!is_old || !is_of_use, "P1: the old one removed before the commit");
         }
         let ends = self.runs(*g) || matches!(step, Step::Remove(_));
@@ -169,7 +169,7 @@ impl State {
         let ran = |f: &Fork| {
             f.generation != g && f.is_complete() && self.content(f.generation).writes > 0
         };
-        let is_empty = content.base.is_none() && content.begun == 0;
+        let is_empty = content.base.is_none() && content.writes == 0 && !content.fizzled;
         let is_loss = is_empty && self.w.forks.iter().any(ran);
         self.promise(!is_loss, "P2: started on an empty fork beside one that ran");
         let current = self.current();

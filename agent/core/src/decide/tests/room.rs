@@ -4,6 +4,26 @@ use super::edges::fails;
 use super::*;
 
 #[test]
+fn p2_what_a_failed_release_wrote_goes_for_want_of_room_unless_it_is_needed() {
+    let bad = Mark::Failed {
+        reason: reason(Code::Unhealthy, Class::Release),
+        step: StepName::Probation,
+        ran: true,
+        word: None,
+    };
+    let failed = |g| fork(g, &spec(b"bad"), Some(bad.clone()));
+    // The one under way failed as well.
+    let w = with(probation(), |w| {
+        w.forks = vec![failed(Generation(0)), fork(OLD, &spec(b"old"), None), failed(NEW)];
+    });
+    assert_eq!(crate::prune::prunable(&w).forks, [], "the newest one has its place");
+    assert_eq!(crate::prune::failed(&w).forks, [Generation(0)]);
+    let copied =
+        with(w, |w| w.record.intent.as_mut().expect("an intent").parent = Some(Generation(0)));
+    assert_eq!(crate::prune::failed(&copied).forks, [], "an update copies it");
+}
+
+#[test]
 fn p2_room_is_made_for_a_reserve_that_found_none() {
     let failed = with(ready(), |w| {
         w.containers.remove(1);

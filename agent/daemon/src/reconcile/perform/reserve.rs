@@ -67,16 +67,7 @@ impl Act<'_> {
     /// What is set aside; forks and images beyond what is kept; what the newest failed release wrote.
     fn may_go(&self) -> [Prunable; 3] {
         let set_aside = Prunable { set_aside: true, ..Prunable::default() };
-        let beyond = prune::prunable(self.world);
-        let record = &self.world.record;
-        let kept = [&record.current, &record.previous].into_iter().flatten().map(|c| c.generation);
-        let parents = record.intent.iter().filter_map(|intent| intent.parent);
-        let needed: Vec<Generation> =
-            kept.chain(parents).chain(record.intent.iter().map(|i| i.generation)).collect();
-        let failed = self.world.forks.iter().filter(|f| f.folder && f.failed().is_some());
-        let failed = failed.map(|f| f.generation).filter(|g| !needed.contains(g));
-        let failed = Prunable { forks: failed.collect(), ..Prunable::default() };
-        [set_aside, beyond, failed]
+        [set_aside, prune::prunable(self.world), prune::failed(self.world)]
     }
 
     async fn fork_size(&self, parent: Option<Generation>) -> Result<u64, Fault> {
