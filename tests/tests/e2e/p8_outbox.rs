@@ -4,6 +4,7 @@ use crate::start;
 use harness::{Board, Listener, Mute, SOON, wait_until};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Definitions that are no good: each is told of when it is read anew.
@@ -36,6 +37,14 @@ fn shown(board: &Board, after: u64) -> Vec<Value> {
 fn outbox_files(board: &Board) -> Vec<std::fs::DirEntry> {
     let folder = std::fs::read_dir(board.agent().state().join("outbox"));
     folder.into_iter().flatten().flatten().collect()
+}
+
+/// Those with events, the oldest first.
+fn event_files(board: &Board) -> Vec<PathBuf> {
+    let mut names: Vec<_> = outbox_files(board).iter().map(std::fs::DirEntry::path).collect();
+    names.retain(|path| path.extension().is_some_and(|it| it == "jsonl"));
+    names.sort();
+    names
 }
 
 fn wait_all_told(board: &Board) {
@@ -196,9 +205,7 @@ fn p8_events_of_a_long_outage_are_bounded_on_disk_and_those_given_up_are_counted
     assert!(bytes > 0 && bytes < (512 + 128) * 1024, "{bytes}");
     board.agent().kill();
     // Damage of a cut: the newest file ends in the middle of a line.
-    let mut names: Vec<_> = outbox_files(&board).iter().map(std::fs::DirEntry::path).collect();
-    names.retain(|path| path.extension().is_some_and(|it| it == "jsonl"));
-    names.sort();
+    let names = event_files(&board);
     let last = std::fs::OpenOptions::new().write(true).open(names.last().unwrap()).unwrap();
     last.set_len(last.metadata().unwrap().len() - 10).unwrap();
     board.broker().start();
@@ -227,7 +234,8 @@ fn p8_events_of_a_long_outage_are_bounded_on_disk_and_those_given_up_are_counted
     assert_eq!(due.next(), None, "but for the damaged one");
     // The damaged one makes room for one that had been given up and whose file is still there.
     assert!(given_up + 1 >= dropped, "{given_up}: {dropped} before the kill");
-    assert_eq!(mqtt()["dropped"], json!(given_up), "counted over the kill");
+    let counted = board.agent().status()["board"]["mqtt"]["dropped"].clone();
+    assert_eq!(counted, json!(given_up), "counted over the kill");
 }
 
 #[test]
@@ -244,6 +252,10 @@ fn p8_agent_that_is_killed_while_it_tells_of_events_given_up_uses_no_number_twic
     let mut all: Vec<Value> =
         mute.events().iter().map(|event| serde_json::from_str(event).unwrap()).collect();
     assert_eq!(all[0]["type"], "events_dropped", "it is in flight: {:#}", all[0]);
+    // Damage of a cut takes the newest ones, so that there is room for those that were given up and lie on the disk still.
+    for name in event_files(&board).iter().rev().take(3) {
+        std::fs::File::create(name).unwrap();
+    }
     drop(mute);
     board.broker().start();
     let listener = board.listen();
@@ -251,5 +263,5 @@ fn p8_agent_that_is_killed_while_it_tells_of_events_given_up_uses_no_number_twic
     wait_all_told(&board);
     all.extend(wait_all_heard(&board, &listener));
     let told = assert_in_order_and_unique(&all);
-    assert!(told.len() as u64 >= KEPT_MAX, "{}", told.len());
+    assert!(told.len() > 700, "{}", told.len());
 }
