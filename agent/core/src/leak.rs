@@ -70,6 +70,8 @@ pub enum Remedy {
     AfterUpdate,
     /// It was asked for in this boot, and did not help: a person must look.
     Tell,
+    /// It would put out a container that nobody starts again, and only an update waits: a person must choose.
+    Refrain,
 }
 
 impl Refused {
@@ -102,12 +104,26 @@ impl Refused {
     }
 }
 
-/// What is done about a leak that was found at `since`; `asked`: when a restart was asked for in this boot.
-pub fn remedy(now: Moment, since: Moment, asked: Option<Moment>, others_update: bool) -> Remedy {
+/// What a restart of the engine would do to others than the app that asks for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// An app is in the midst of an update.
+    pub others_update: bool,
+    /// A container that nobody would start again. Looked for only where the app runs, and an update alone waits.
+    pub lost: Option<String>,
+    /// The app that asks for it runs.
+    pub app_runs: bool,
+}
+
+/// What is done about a leak that was found at `since`; `asked`: when a restart was asked for in this boot. For an app that
+/// is down others are disturbed; for an update that waits nobody's container is put out, and no other update is.
+pub fn remedy(now: Moment, since: Moment, asked: Option<Moment>, cost: &Cost) -> Remedy {
+    let may_wait = cost.app_runs || now.since(since) < UPDATE_WAIT_MAX;
     match asked {
         Some(at) if now.since(at) < UPDATE_WAIT_MAX => Remedy::Underway,
         Some(_) => Remedy::Tell,
-        None if others_update && now.since(since) < UPDATE_WAIT_MAX => Remedy::AfterUpdate,
+        None if cost.others_update && may_wait => Remedy::AfterUpdate,
+        None if cost.app_runs && cost.lost.is_some() => Remedy::Refrain,
         None => Remedy::Ask,
     }
 }

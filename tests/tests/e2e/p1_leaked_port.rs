@@ -21,6 +21,18 @@ fn installed(board: &Board) -> App<'_> {
     start::installed_as(board, &start::image("1.0.0"), definition)
 }
 
+/// A person's container with the port.
+fn publish_by_another(board: &Board, image: &str) {
+    let port = json!({"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": PORT.to_string()}]});
+    let body = json!({
+        "Image": image,
+        "ExposedPorts": {"8080/tcp": {}},
+        "HostConfig": {"PortBindings": port},
+    });
+    board.engine().create("web", &body);
+    board.engine().start_container("web");
+}
+
 fn request(board: &Board) -> PathBuf {
     board.folder().join("engine-restart")
 }
@@ -137,14 +149,7 @@ fn p4_port_of_somebody_else_is_not_taken_for_one_that_the_engine_keeps() {
     board.agent().stop();
     drop(stranger);
 
-    let port = json!({"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": PORT.to_string()}]});
-    let body = json!({
-        "Image": web.tagged(),
-        "ExposedPorts": {"8080/tcp": {}},
-        "HostConfig": {"PortBindings": port},
-    });
-    board.engine().create("web", &body);
-    board.engine().start_container("web");
+    publish_by_another(&board, &web.tagged());
     board.agent().start();
     // Longer than it takes to find a port that the engine keeps.
     let held = "is published by the container web";
@@ -154,4 +159,72 @@ fn p4_port_of_somebody_else_is_not_taken_for_one_that_the_engine_keeps() {
     board.engine().remove_container("web");
     wallet.wait_version("1.0.0");
     assert!(!request(&board).exists());
+}
+
+/// The port leaks in a start of a person's container, which then goes: the app runs, and never had it.
+#[test]
+fn p1_update_goes_on_though_the_engine_keeps_a_port_that_only_the_new_release_has() {
+    let board = Board::start();
+    let web = board.registry().push("web", "1", &Image::version("web"));
+    board.engine().pull(&web.tagged());
+    let wallet = start::installed(&board);
+    publish_by_another(&board, &web.tagged());
+    start::definition(&board).ports(&[&format!("127.0.0.1:{PORT}:8080")]).define();
+    board.agent().reload();
+    let status = wallet.wait("to be told who has the port", |app| {
+        let message = app["reason"]["message"].as_str().unwrap_or_default();
+        message.contains("is published by the container web")
+    });
+    assert_eq!(status["next"]["waiting_for"], "port", "{status:#}");
+    cut_in_a_start(&board);
+    board.engine().start();
+    board.engine().remove_container("web");
+    // A container that nobody would start again is worth more than an update.
+    board.engine().create("other", &json!({"Image": web.tagged()}));
+    board.engine().start_container("other");
+    board.new_boot_id();
+    board.agent().start();
+    let status = wallet.wait("to be told of the other", |app| {
+        let message = app["reason"]["message"].as_str().unwrap_or_default();
+        app["reason"]["code"] == "port_leaked" && message.contains("the container other would not")
+    });
+    assert_eq!(status["health"], "healthy", "the old one runs: {status:#}");
+    assert!(!request(&board).exists());
+    board.agent().stop();
+    board.engine().remove_container("other");
+    board.agent().start();
+    wait_until(FOUND, "a restart of the engine to be asked for", || request(&board).exists());
+    let before = wallet.container();
+    assert!(before.is_running(), "what it was tried with goes, the app runs on");
+    wallet.wait_reason("port_leaked");
+    assert!(help(&board), "the engine is restarted");
+    wallet.wait("to have the port", |app| {
+        app["container"]["generation"] == 2 && app["proven"] == true
+    });
+    wait_until(SOON, "nothing to be left over", || {
+        let names: Vec<String> =
+            board.engine().containers().iter().map(harness::Container::name).collect();
+        if names == ["wallet-g2"] { Ok(()) } else { Err(format!("{names:?}")) }
+    });
+}
+
+#[test]
+fn p1_port_of_a_stranger_that_only_the_new_release_has_restarts_no_engine() {
+    let board = Board::start();
+    let wallet = start::installed(&board);
+    let before = wallet.container();
+    let stranger = TcpListener::bind(("127.0.0.1", PORT)).unwrap();
+    start::definition(&board).ports(&[&format!("127.0.0.1:{PORT}:8080")]).define();
+    board.agent().reload();
+    wallet.wait("to wait for the port", |app| app["next"]["waiting_for"] == "port");
+    let asked = format!("port {PORT} is not the engine's");
+    wait_until(FOUND, "the engine to be asked", || board.agent().log().contains(&asked));
+    wallet.wait_reason("port_in_use");
+    assert!(!request(&board).exists());
+    assert_eq!(wallet.container().started_at(), before.started_at(), "the old one runs on");
+    drop(stranger);
+    wallet.wait("to have the port", |app| {
+        app["container"]["generation"] == 2 && app["proven"] == true
+    });
+    assert_eq!(board.agent().log().matches(&asked).count(), 1, "asked once");
 }

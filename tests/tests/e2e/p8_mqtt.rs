@@ -3,6 +3,12 @@
 use crate::start;
 use harness::{Board, Listener, Message, SOON, Settings, wait_until};
 use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// The agent's connection back, its first waits over.
+const BACK: Duration = Duration::from_secs(90);
 
 /// Events so far, in the order of their arrival.
 fn events(board: &Board, listener: &Listener) -> Vec<Value> {
@@ -186,4 +192,58 @@ fn p8_agent_does_its_work_without_any_broker() {
     start::push(&board, &start::image("2.0.0"));
     wallet.update();
     wallet.wait_version("2.0.0");
+}
+
+/// Takes the board's place at the broker, which keeps one connection of a name.
+fn take_place(board: &Board) -> TcpStream {
+    let topic = board.topic("");
+    let name = format!("titania-{}", topic.split('/').nth(1).unwrap());
+    let length = u8::try_from(name.len()).unwrap();
+    let mut packet = vec![0x10, 12 + length, 0, 4];
+    packet.extend(b"MQTT\x04\x02\x00\x3c\x00");
+    packet.push(length);
+    packet.extend(name.as_bytes());
+    let mut stream = TcpStream::connect(("127.0.0.1", board.broker().port())).unwrap();
+    stream.write_all(&packet).unwrap();
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, [0x20, 2, 0, 0], "accepted");
+    stream
+}
+
+#[test]
+fn p8_another_board_with_this_one_s_id_is_told_of_and_forgotten_when_it_has_gone() {
+    let board = Board::start();
+    let listener = board.listen();
+    board.agent().start();
+    let is_connected = || board.agent().status()["board"]["mqtt"]["state"] == "connected";
+    let kept = || board.broker().retained(&board.topic("board")).map(|kept| kept.json());
+    wait_until(SOON, "the board's document", || is_connected() && kept().is_some());
+    let ours = kept().unwrap();
+    let problems = || board.agent().status()["board"]["problems"].clone();
+    let is_told = || problems().to_string().contains("another board has the id");
+    let again = || {
+        drop(take_place(&board));
+        wait_until(BACK, "to be thrown out", || !is_connected());
+        wait_until(BACK, "to be back", is_connected);
+    };
+    again();
+    wait_until(SOON, "its document again", || kept().is_some());
+    assert!(!is_told(), "a connection that ended is no other board: {}", problems());
+
+    let mut theirs = ours.clone();
+    theirs["boot_id"] = json!("11111111-2222-4333-8444-555555555555");
+    theirs["agent"]["instance"] = json!("66666666-7777-4888-8999-aaaaaaaaaaaa");
+    let other = take_place(&board);
+    board.broker().publish(&board.topic("board"), &theirs.to_string(), true);
+    drop(other);
+    let told = listener.wait(BACK, "the event", |one| one.payload.contains("board_id_conflict"));
+    assert_eq!(told.json()["level"], "error");
+    wait_until(SOON, "the problem", is_told);
+    assert!(problems().to_string().contains("[board] in agent.toml"), "{}", problems());
+    wait_until(SOON, "its own document again", || {
+        kept().is_some_and(|it| it["boot_id"] == ours["boot_id"])
+    });
+    again();
+    wait_until(SOON, "the problem to go", || !is_told());
 }

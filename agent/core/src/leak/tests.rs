@@ -82,6 +82,21 @@ fn a_restart_is_asked_for_once_a_boot_and_not_long_held_up() {
         ("it did not help", 60, Some(at(0)), false, Remedy::Tell),
         ("nor will it later", 6000, Some(at(0)), true, Remedy::Tell),
     ] {
-        assert_eq!(remedy(at(now), at(0), asked, others_update), want, "{case}");
+        let cost = Cost { others_update, lost: Some("a person's".into()), app_runs: false };
+        assert_eq!(remedy(at(now), at(0), asked, &cost), want, "{case}");
+    }
+}
+
+#[test]
+fn for_an_update_that_waits_nobody_else_is_disturbed() {
+    for (case, now, asked, others_update, lost, want) in [
+        ("at once", 0, None, false, None, Remedy::Ask),
+        ("another app updates, however long", 6000, None, true, None, Remedy::AfterUpdate),
+        ("a container would be lost", 0, None, false, Some("web"), Remedy::Refrain),
+        ("and later as well", 6000, None, false, Some("web"), Remedy::Refrain),
+        ("it did not help", 60, Some(at(0)), false, None, Remedy::Tell),
+    ] {
+        let cost = Cost { others_update, lost: lost.map(Into::into), app_runs: true };
+        assert_eq!(remedy(at(now), at(0), asked, &cost), want, "{case}");
     }
 }

@@ -1,16 +1,17 @@
-//! Which containers have a port of the board published, whoever made them.
+//! Which containers have a port of the board published, whoever made them, and which a restart of the engine would end.
 //!
 //! Promise: one that may have it is never left out; with more containers than are looked at, one of the rest has it.
 //! Distrusts: what the list says of the ports of one that does not run (they are those of its last run).
 
 use serde::Deserialize;
 use titania_core::leak::Publisher;
+use titania_core::names::InstanceId;
 use titania_core::status::ContainerState;
 
 use super::call::{Call, LIST_BYTES_MAX};
 use super::error::EngineError;
 use super::inspect::Inspected;
-use super::seen::state;
+use super::seen::{LABEL_INSTANCE, state};
 use super::{Engine, parse};
 
 /// Most containers that are inspected: each costs a question, and a small board has a dozen.
@@ -59,6 +60,40 @@ impl Engine {
         }
         Ok(found)
     }
+}
+
+impl Engine {
+    /// A container that runs and that nobody would start again after a restart of the engine: not this agent's, and
+    /// without a policy by which the engine does.
+    ///
+    /// # Errors
+    /// Any: it is then not known.
+    pub async fn lost_by_a_restart(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<Option<String>, EngineError> {
+        let act = "list containers";
+        let call =
+            Call { bytes_max: LIST_BYTES_MAX, ..Call::get(act, "/containers/json".to_owned()) };
+        let listed: Vec<Listed> = parse(act, &self.wire().well(call).await?)?;
+        if listed.len() > INSPECTED_MAX {
+            return Ok(Some(format!("one of {} containers", listed.len())));
+        }
+        for container in &listed {
+            match self.inspect(&container.id).await {
+                Ok(one) if comes_back(&one, instance) => {}
+                Ok(one) => return Ok(Some(one.name.trim_start_matches('/').to_owned())),
+                Err(EngineError::NoSuch { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn comes_back(one: &Inspected, instance: &InstanceId) -> bool {
+    let is_ours = one.config.labels.get(LABEL_INSTANCE) == Some(&instance.0);
+    is_ours || matches!(one.host_config.restart_policy.name.as_str(), "always" | "unless-stopped")
 }
 
 fn publisher(listed: &Listed, inspected: &Inspected, port: u16) -> Option<Publisher> {

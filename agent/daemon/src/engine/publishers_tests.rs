@@ -70,3 +70,23 @@ fn a_range_that_makes_no_sense_covers_nothing() {
     }
     assert!(covers("80", 80) && covers("79-80", 80) && !covers("79-80", 81));
 }
+
+#[test]
+fn one_that_neither_the_agent_nor_the_engine_starts_again_would_be_lost() {
+    let me = InstanceId("me".into());
+    for (labels, policy, want) in [
+        ("{}", "no", false),
+        ("{}", "", false),
+        ("{}", "on-failure", false),
+        ("{}", "always", true),
+        ("{}", "unless-stopped", true),
+        (r#"{"org.titania.agent.instance":"me"}"#, "no", true),
+        (r#"{"org.titania.agent.instance":"another"}"#, "no", false),
+    ] {
+        let text = format!(
+            r#"{{"Config":{{"Labels":{labels}}},"HostConfig":{{"RestartPolicy":{{"Name":"{policy}"}}}}}}"#
+        );
+        let one: Inspected = serde_json::from_str(&text).unwrap();
+        assert_eq!(comes_back(&one, &me), want, "{labels} {policy}");
+    }
+}

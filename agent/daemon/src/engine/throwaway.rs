@@ -1,4 +1,5 @@
-//! A container that is never started: the way to look into an image.
+//! A container in which nothing of its image is ever run: the way to look into the image, and to have the engine's word
+//! for a port.
 //!
 //! It has no mounts, since the archive API reads through binds, and answers 404 for every path while a
 //! source is missing. Its only label of ours is the instance, so that one left by a crash is found and removed.
@@ -8,10 +9,11 @@ use std::io::Read as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bollard::models::{ContainerCreateBody, HostConfig};
+use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
 use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions};
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
+use titania_core::definition::Port;
 use titania_core::names::{AppName, InstanceId};
 
 use super::archive::Archive;
@@ -20,6 +22,9 @@ use super::error::EngineError;
 use super::seen::{LABEL_APP, LABEL_INSTANCE};
 use super::transport::act;
 use super::{Engine, short};
+
+/// User and group of a process that needs no rights.
+const NOBODY: &str = "65534:65534";
 
 /// Links followed until a file is given up: as Linux does (path_resolution(7): 40), but no image needs more than a few.
 const LINKS_MAX: usize = 8;
@@ -87,8 +92,55 @@ impl Engine {
         instance: &InstanceId,
         image: &str,
     ) -> Result<Throwaway, EngineError> {
+        self.throwaway_of(app, instance, body(instance, image)).await
+    }
+
+    /// Whether the engine gives this port out: starts `<app>-probe` with it published, and removes it. Its one process
+    /// is the engine's own init, which finds no program to start and ends; nothing of the image is run.
+    ///
+    /// # Errors
+    /// The engine's no, among others: [`EngineError::allocated_port`] tells whether its own list of ports has it.
+    pub async fn try_port(
+        &self,
+        app: &AppName,
+        instance: &InstanceId,
+        image: &str,
+        network: &str,
+        port: &Port,
+    ) -> Result<(), EngineError> {
+        let inside = format!("{}/{}", port.container, port.protocol);
+        let binding = PortBinding {
+            host_ip: Some(port.address.clone()),
+            host_port: Some(port.host.to_string()),
+        };
+        let host = HostConfig {
+            network_mode: Some(network.to_string()),
+            port_bindings: Some(HashMap::from([(inside.clone(), Some(vec![binding]))])),
+            init: Some(true),
+            cap_drop: Some(vec!["ALL".to_string()]),
+            security_opt: Some(vec!["no-new-privileges".to_string()]),
+            ..HostConfig::default()
+        };
+        let wanted = ContainerCreateBody {
+            host_config: Some(host),
+            exposed_ports: Some(vec![inside]),
+            user: Some(NOBODY.to_string()),
+            ..body(instance, image)
+        };
+        let probe = self.throwaway_of(app, instance, wanted).await?;
+        let started = self.start(probe.id()).await;
+        probe.remove().await?;
+        started.map(drop)
+    }
+
+    async fn throwaway_of(
+        &self,
+        app: &AppName,
+        instance: &InstanceId,
+        body: ContainerCreateBody,
+    ) -> Result<Throwaway, EngineError> {
         let name = format!("{app}-probe");
-        let id = match self.make_throwaway(&name, instance, image).await {
+        let id = match self.make_throwaway(&name, body.clone()).await {
             Err(EngineError::Conflict { act, message }) => {
                 let old = self.inspect(&name).await?;
                 let labels = &old.config.labels;
@@ -98,7 +150,7 @@ impl Engine {
                     return Err(EngineError::Conflict { act, message });
                 }
                 self.remove_throwaway(&old.id).await?;
-                self.make_throwaway(&name, instance, image).await?
+                self.make_throwaway(&name, body).await?
             }
             other => other?,
         };
@@ -108,21 +160,9 @@ impl Engine {
     async fn make_throwaway(
         &self,
         name: &str,
-        instance: &InstanceId,
-        image: &str,
+        body: ContainerCreateBody,
     ) -> Result<String, EngineError> {
         let docker = self.wire().docker().await?;
-        let body = ContainerCreateBody {
-            image: Some(image.to_string()),
-            // Never run; an image without a command of its own is refused otherwise.
-            entrypoint: Some(vec!["/never-started".to_string()]),
-            labels: Some(HashMap::from([(LABEL_INSTANCE.to_string(), instance.0.clone())])),
-            host_config: Some(HostConfig {
-                network_mode: Some("none".to_string()),
-                ..HostConfig::default()
-            }),
-            ..ContainerCreateBody::default()
-        };
         let options = CreateContainerOptions {
             name: Some(name.to_string()),
             ..CreateContainerOptions::default()
@@ -234,6 +274,18 @@ impl Throwaway {
             }
         }
         Err(garbled("read a file of the image", format!("{path}: more than {LINKS_MAX} links")))
+    }
+}
+
+fn body(instance: &InstanceId, image: &str) -> ContainerCreateBody {
+    let network_mode = Some("none".to_string());
+    ContainerCreateBody {
+        image: Some(image.to_string()),
+        // Never run; an image without a command of its own is refused otherwise.
+        entrypoint: Some(vec!["/never-started".to_string()]),
+        labels: Some(HashMap::from([(LABEL_INSTANCE.to_string(), instance.0.clone())])),
+        host_config: Some(HostConfig { network_mode, ..HostConfig::default() }),
+        ..ContainerCreateBody::default()
     }
 }
 

@@ -21,6 +21,7 @@ mod ports;
 
 use super::agent::Agent;
 use super::app::App;
+use super::leaks;
 use super::room::{self, Need, bytes};
 use crate::board::clock;
 use crate::board::confinement::Confinement;
@@ -86,11 +87,16 @@ pub async fn first_shut(agent: &Agent, app: &App, world: &World) -> Option<Gate>
     if let Some(gate) = sources(agent, app, intent).await {
         return Some(gate);
     }
-    devices(&intent.spec).or_else(|| {
-        let held = world.record.current.as_ref().filter(|_| runs);
-        let held = held.map(|c| c.spec.definition.shape.ports.as_slice()).unwrap_or_default();
-        ports::taken(&intent.spec.definition.shape.ports, held)
-    })
+    if let Some(gate) = devices(&intent.spec) {
+        return Some(gate);
+    }
+    let held = world.record.current.as_ref().filter(|_| runs);
+    let held = held.map(|c| c.spec.definition.shape.ports.as_slice()).unwrap_or_default();
+    let (port, mut gate) = ports::taken(&intent.spec.definition.shape.ports, held)?;
+    if runs && let Some((reason, until)) = leaks::held_back(agent, app, world, port).await {
+        (gate.reason, gate.look_again) = (reason, Some(until));
+    }
+    Some(gate)
 }
 
 /// What today's definition says of the way there, which makes no other container: else that of the intent.

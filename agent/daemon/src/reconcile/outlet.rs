@@ -5,8 +5,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use titania_core::event::Event;
+use titania_core::event::{Event, EventType, Level};
 use titania_core::names::{AppName, BootId};
+use titania_core::reason::{Class, Code, Reason};
 use titania_core::status::{MqttStatus, Status};
 use titania_core::time::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
@@ -40,6 +41,8 @@ pub struct Outlet {
     /// Newest events, for the control socket.
     pub ring: EventRing,
     status: watch::Sender<Rc<Status>>,
+    /// Another board has this one's id at the broker.
+    rival: RefCell<Option<Reason>>,
 }
 
 /// The other end of [`Outlet`], for [`pump`].
@@ -58,6 +61,7 @@ impl Outlet {
             replaced: Notify::new(),
             ring: EventRing::new(),
             status: watch::Sender::new(Rc::new(status)),
+            rival: RefCell::new(None),
         };
         (outlet, Queue(queue))
     }
@@ -89,6 +93,23 @@ impl Outlet {
     /// State of the connection to the broker.
     pub fn mqtt_status(&self) -> MqttStatus {
         self.mqtt.borrow().state().borrow().clone()
+    }
+
+    /// What is wrong with this board's id, which is told when it is found.
+    pub fn rival(&self) -> Option<Reason> {
+        let mut known = self.rival.borrow_mut();
+        if !self.mqtt.borrow().has_rival() {
+            *known = None;
+        } else if known.is_none() {
+            let message = format!("another board has the id {} at the broker, too", self.board);
+            let hint = "give each board an id of its own: id under [board] in agent.toml";
+            let reason =
+                Reason::new(Code::ConfigInvalid, Class::Config, message, hint, clock::wall());
+            let text = reason.message.clone();
+            self.tell(None, Told::because(EventType::BoardIdConflict, Level::Error, &reason, text));
+            *known = Some(reason);
+        }
+        known.clone()
     }
 
     /// Changes of that state.

@@ -292,6 +292,7 @@ fn whole(agent: &Agent, disks: &[disks::Seen], before: &Status) -> Status {
     problems.extend(shared.state.clone());
     problems.extend(shared.root.clone());
     problems.extend(agent.leaks.borrow().problems());
+    problems.extend(agent.outlet.rival());
     let platform =
         shared.platform.as_ref().map(|(platform, reason)| (platform.to_string(), reason.clone()));
     let platform = platform.unwrap_or_default();

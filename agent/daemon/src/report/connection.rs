@@ -28,6 +28,9 @@ const CONNECT_SECONDS_MAX: u64 = 15;
 const PACKET_OUT_MAX: usize = 256 * 1024;
 /// Largest packet read (DESIGN §6): a request has 16 KiB at most.
 const PACKET_IN_MAX: usize = 20 * 1024;
+/// A board's document that is asked for: another board's in its place may be as large again, and a larger packet than is
+/// read would end each connection.
+const KEPT_DOCUMENT_MAX: usize = PACKET_IN_MAX / 2 - PACKET_HEAD_MAX;
 /// Room for the topic and the header beside the payload of a packet.
 const PACKET_HEAD_MAX: usize = 1024;
 /// A broker owes this agent a handful of packets a minute: its own `availability`, answers to pings. One that sends
@@ -285,6 +288,15 @@ impl<'a> Link<'a> {
                 if is_ours && publish.payload == OFFLINE.as_bytes() && !desk.is_closing() {
                     desk.contradicted();
                 }
+                let board = desk.topic("board");
+                drop(desk);
+                if publish.topic == board {
+                    // The first is what was kept; from then on it would be an echo.
+                    let _ = self.client.try_unsubscribe(board);
+                    if publish.retain {
+                        self.shared.look_for_rival(&publish.payload);
+                    }
+                }
             }
             _ => {}
         }
@@ -297,6 +309,9 @@ impl<'a> Link<'a> {
         desk.connected();
         // A full channel can't be: it is this connection's first request.
         let _ = self.client.try_subscribe(desk.topic("availability"), QoS::AtLeastOnce);
+        if desk.asks_for_its_document(KEPT_DOCUMENT_MAX) {
+            let _ = self.client.try_subscribe(desk.topic("board"), QoS::AtMostOnce);
+        }
         drop(desk);
         self.shared.show(MqttState::Connected, None);
         if !self.settings.metrics.is_zero() {

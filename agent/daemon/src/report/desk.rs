@@ -14,6 +14,7 @@ use titania_core::published::{AppDocument, BoardDocument};
 use titania_core::status::{AppStatus, Status};
 
 use super::outbox::Outbox;
+use super::rival::Rival;
 
 /// Payload of `availability` while connected.
 pub(super) const ONLINE: &str = "online";
@@ -66,6 +67,7 @@ pub(super) struct Desk {
     is_closing: bool,
     is_events_turn: bool,
     pub(super) outbox: Outbox,
+    pub(super) rival: Rival,
 }
 
 impl Desk {
@@ -80,6 +82,7 @@ impl Desk {
             is_closing: false,
             is_events_turn: false,
             outbox: Outbox::default(),
+            rival: Rival::default(),
         }
     }
 
@@ -107,6 +110,19 @@ impl Desk {
     /// Whether the board's clock was set, as far as anything was told of it.
     pub(super) fn is_clock_synced(&self) -> bool {
         self.status.as_ref().is_none_or(|status| status.clock_synced)
+    }
+
+    /// What the broker kept as this board's document.
+    pub(super) fn look_for_rival(&mut self, kept: &[u8]) {
+        if let Some(status) = &self.status {
+            self.rival.look(&status.board.boot_id, status.agent.instance.as_ref(), kept);
+        }
+    }
+
+    /// Whether what the broker keeps as this board's document is to be asked for, which is read whole or not at all.
+    pub(super) fn asks_for_its_document(&self, bytes_max: usize) -> bool {
+        let own = self.status.as_ref().map(|status| json(&BoardDocument::of(status)).len());
+        self.rival.is_to_be_looked_for() && own.is_some_and(|bytes| bytes <= bytes_max)
     }
 
     /// A new connection: the broker may have lost all.
@@ -156,7 +172,8 @@ impl Desk {
             About::Gone(app) => {
                 self.gone.remove(app);
             }
-            About::Online | About::Offline | About::Board | About::App(_) => {}
+            About::Board => self.rival.given(),
+            About::Online | About::Offline | About::App(_) => {}
         }
     }
 

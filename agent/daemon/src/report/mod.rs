@@ -10,6 +10,7 @@ mod connection;
 mod desk;
 pub mod journal;
 mod outbox;
+mod rival;
 mod settings;
 mod tls;
 mod trouble;
@@ -77,6 +78,16 @@ impl Shared {
             }
             *shown != before
         });
+    }
+
+    /// What the broker kept as this board's document when the connection began.
+    fn look_for_rival(&self, kept: &[u8]) {
+        let mut desk = self.desk.borrow_mut();
+        let was_met = desk.rival.is_met();
+        desk.look_for_rival(kept);
+        let is_news = desk.rival.is_met() != was_met;
+        drop(desk);
+        self.state.send_if_modified(|_| is_news);
     }
 
     /// Shows how many events wait.
@@ -158,6 +169,11 @@ impl Mqtt {
     /// How far events have got; news of it wakes the receiver, and so does the end of this connection's last clone.
     pub fn delivery(&self) -> watch::Receiver<Delivery> {
         self.shared.delivery.subscribe()
+    }
+
+    /// Another board has this one's id at the broker. News of it wakes the receivers of [`Mqtt::state`].
+    pub fn has_rival(&self) -> bool {
+        self.shared.desk.borrow().rival.is_met()
     }
 
     /// What was given up is on disk, up to that number: it may be told of.

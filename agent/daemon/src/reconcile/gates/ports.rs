@@ -20,8 +20,8 @@ const TABLE_BYTES_MAX: u64 = 1024 * 1024;
 /// State of a TCP socket that listens (include/net/tcp_states.h).
 const LISTENS: &str = "0A";
 
-/// A port that somebody else has. `held`: those that the app's own running container has.
-pub(super) fn taken(wanted: &[Port], held: &[Port]) -> Option<Gate> {
+/// A port that somebody else has, and what is told of it. `held`: those that the app's own running container has.
+pub(super) fn taken<'a>(wanted: &'a [Port], held: &[Port]) -> Option<(&'a Port, Gate)> {
     // On whatever address: a port that the app has on one can't be tried on all.
     let is_held =
         |port: &Port| held.iter().any(|own| (own.host, own.protocol) == (port.host, port.protocol));
@@ -34,7 +34,7 @@ pub(super) fn taken(wanted: &[Port], held: &[Port]) -> Option<Gate> {
     let (port, error) = taken?;
     let message = format!("port {} of the board can't be had: {error}", shown(port));
     let hint = "find who has it: ss -lntup; or publish another one in the definition";
-    Some(shut(Code::PortInUse, Class::Environment, message, hint, WaitingFor::Port))
+    Some((port, shut(Code::PortInUse, Class::Environment, message, hint, WaitingFor::Port)))
 }
 
 fn shown(port: &Port) -> String {

@@ -12,7 +12,8 @@ fn a_port_of_a_stranger_shuts_the_gate_and_the_app_s_own_does_not() {
     let stranger = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let number = stranger.local_addr().expect("an address").port();
     let wanted = [port("127.0.0.1", number, Protocol::Tcp)];
-    let gate = ports::taken(&wanted, &[]).expect("shut");
+    let (port_of, gate) = ports::taken(&wanted, &[]).expect("shut");
+    assert_eq!(port_of, &wanted[0]);
     assert_eq!(gate.reason.code, Code::PortInUse);
     assert_eq!(gate.waiting_for, WaitingFor::Port);
     assert!(gate.reason.message.contains(&format!("127.0.0.1:{number}/tcp")), "{gate:?}");
