@@ -1,6 +1,6 @@
 //! Times, sizes and strangers' text as words for a person.
 
-use titania_core::time::Timestamp;
+use titania_core::time::{PLAUSIBLE, Timestamp};
 
 /// Text without what moves a cursor, hides text or turns its direction.
 pub(crate) fn clean(text: &str) -> String {
@@ -40,8 +40,11 @@ pub(crate) fn span(ms: u64) -> String {
     }
 }
 
-/// How long ago `then` was at `now`; nothing when it was not.
+/// How long ago `then` was at `now`; nothing when it was not, or when nobody knows: the clock was set in between.
 pub(crate) fn age(now: Timestamp, then: Timestamp) -> Option<String> {
+    if then < PLAUSIBLE && now >= PLAUSIBLE {
+        return None;
+    }
     u64::try_from(now.0 - then.0).ok().map(|ms| match ms {
         0..1000 => "1 s".into(),
         _ => span(ms),
@@ -114,6 +117,12 @@ mod tests {
         let now = Timestamp(100_000);
         assert_eq!(age(now, Timestamp(100_001)), None, "the clock was set back");
         assert_eq!(age(now, now).unwrap(), "1 s");
+        assert_eq!(
+            age(now, Timestamp(40_000)).unwrap(),
+            "1 min",
+            "both by a clock that was never set"
+        );
+        assert_eq!(age(PLAUSIBLE, now), None, "it was set since");
         assert_eq!(ahead(now, Timestamp(0)), "now");
         assert_eq!(ahead(now, Timestamp(340_000)), "in 4 min");
     }

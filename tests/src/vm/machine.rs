@@ -25,11 +25,13 @@ pub struct Hardware {
     pub has_network: bool,
     /// A second disk, a file.
     pub second_disk: Option<PathBuf>,
+    /// What its hardware clock says when it is switched on, `1970-01-01T01:00:00`; the true time where nothing is said.
+    pub clock: Option<&'static str>,
 }
 
 impl Default for Hardware {
     fn default() -> Self {
-        Self { append: String::new(), has_network: true, second_disk: None }
+        Self { append: String::new(), has_network: true, second_disk: None, clock: None }
     }
 }
 
@@ -92,6 +94,9 @@ impl Machine {
         if let Some(second) = &hardware.second_disk {
             add("-drive", format!("file={},id=second,{drive}", second.display()));
             add("-device", format!("{block},drive=second"));
+        }
+        if let Some(clock) = hardware.clock {
+            add("-rtc", format!("base={clock}"));
         }
         if hardware.has_network {
             let forward = |here: u16, there: u16| format!("hostfwd=tcp:127.0.0.1:{here}-:{there}");

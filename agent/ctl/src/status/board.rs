@@ -23,8 +23,8 @@ pub(super) fn troubles(status: &Status) -> Vec<(String, String)> {
         lines.push(("board: ".into(), clean(&reason.message)));
         fix(&mut lines, Some(reason));
     }
-    let is_told = board.problems.iter().any(|reason| reason.code == "disk_low");
-    for disk in board.disks.iter().filter(|disk| disk.low && !is_told) {
+    let is_told = |code: &str| board.problems.iter().any(|reason| reason.code == code);
+    for disk in board.disks.iter().filter(|disk| disk.low && !is_told("disk_low")) {
         let (free, reserve) = (bytes(disk.free_bytes), bytes(disk.reserve_bytes));
         let text = format!("{} has {free} free, {reserve} are to stay free", disk.path);
         lines.push(("disk: ".into(), clean(&text)));
@@ -45,7 +45,7 @@ pub(super) fn troubles(status: &Status) -> Vec<(String, String)> {
         lines.push(("mqtt: ".into(), clean(&(reason.message.clone() + &waiting))));
         fix(&mut lines, Some(reason));
     }
-    if !status.clock_synced {
+    if !status.clock_synced && !is_told("clock_unsynced") {
         lines.push(("clock: ".into(), "not set by the network yet: times may be wrong".into()));
     }
     lines

@@ -13,6 +13,13 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// (systemd-timesyncd.service(8)).
 const TIMESYNCD: &str = "/run/systemd/timesync";
 
+/// Files whose time of change systemd's manager sets a clock to that is behind it: its own program, built then, and
+/// one that a system may bring (systemd(1)). On a board without a clock it is 2025 then, not 1970.
+const EPOCHS: [&str; 2] = ["/lib/systemd/systemd", "/usr/lib/clock-epoch"];
+
+/// Longest from power-on until the manager does so.
+const MANAGER_AFTER: Millis = Millis::seconds(10 * 60);
+
 /// Now, on the boot clock (CLOCK_BOOTTIME, suspend included).
 pub fn moment() -> Moment {
     let now = clock_gettime(ClockId::Boottime);
@@ -38,13 +45,38 @@ pub fn boot_id() -> BootId {
 
 /// Whether the wall clock can be trusted: it says a plausible year, and where systemd-timesyncd keeps
 /// it, that has set it in this boot. Other keepers leave no sign that could be read without a system
-/// call of their own (adjtimex(2)): there the year must do.
+/// call of their own (adjtimex(2)): there it must not be what the manager made of it at boot.
 pub fn is_synced() -> bool {
-    judge(wall(), Path::new(TIMESYNCD))
+    let found = Found { wall: wall(), booted: wall_of(Moment(0)) };
+    judge(&found, Path::new(TIMESYNCD), &EPOCHS.map(Path::new))
 }
 
-fn judge(wall: Timestamp, timesyncd: &Path) -> bool {
-    wall >= PLAUSIBLE && (!timesyncd.is_dir() || timesyncd.join("synchronized").exists())
+/// What the clocks say.
+struct Found {
+    wall: Timestamp,
+    /// Of the board's start, by the wall clock as it is now: moves only when that is set.
+    booted: Timestamp,
+}
+
+fn judge(found: &Found, timesyncd: &Path, epochs: &[&Path]) -> bool {
+    match found.wall >= PLAUSIBLE {
+        true if timesyncd.is_dir() => timesyncd.join("synchronized").exists(),
+        true => !epochs.iter().any(|file| began_at(file, found.booted)),
+        false => false,
+    }
+}
+
+/// Whether the wall clock was set to this file's time soon after the board's start, and has only run since. No board
+/// that knows the time starts in the minutes before its own manager was built.
+fn began_at(file: &Path, booted: Timestamp) -> bool {
+    const ROUNDED: i64 = 1000;
+    let changed = std::fs::metadata(file).and_then(|meta| meta.modified());
+    let age = changed.ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let epoch = age.and_then(|age| i64::try_from(age.as_millis()).ok());
+    epoch.is_some_and(|epoch| {
+        let after = epoch.saturating_sub(booted.0);
+        (-ROUNDED..=i64::try_from(MANAGER_AFTER.0).unwrap_or(i64::MAX)).contains(&after)
+    })
 }
 
 /// Milliseconds since local midnight.
@@ -69,20 +101,57 @@ pub fn wall_of(at: Moment) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn a_clock_is_trusted_when_it_is_plausible_and_its_keeper_has_set_it() {
         let folder = std::env::temp_dir().join(format!("titania-clock-{}", std::process::id()));
         let missing = folder.join("none");
         std::fs::create_dir_all(&folder).unwrap();
-        let year_1970 = Timestamp(0);
-        let now = Timestamp(PLAUSIBLE.0 + 1);
+        let judge = |wall: i64, timesyncd: &Path| {
+            judge(
+                &Found { wall: Timestamp(wall), booted: Timestamp(wall - 60_000) },
+                timesyncd,
+                &[],
+            )
+        };
+        let now = PLAUSIBLE.0 + 1;
         assert!(judge(now, &missing), "no keeper that tells");
-        assert!(!judge(year_1970, &missing));
+        assert!(!judge(0, &missing));
         assert!(!judge(now, &folder), "timesyncd keeps it and has not set it yet");
         std::fs::write(folder.join("synchronized"), "").unwrap();
         assert!(judge(now, &folder));
-        assert!(!judge(year_1970, &folder));
+        assert!(!judge(0, &folder));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_clock_that_the_manager_set_to_its_own_build_is_not_trusted_however_long_it_runs() {
+        const BUILT: i64 = 1_748_538_242_000; // 2025-05-29
+        const DAY: i64 = 24 * 60 * 60 * 1000;
+        let folder = std::env::temp_dir().join(format!("titania-epoch-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (manager, missing) = (folder.join("systemd"), folder.join("none"));
+        let file = std::fs::File::create(&manager).unwrap();
+        let built = Duration::from_millis(BUILT.unsigned_abs());
+        file.set_modified(std::time::UNIX_EPOCH + built).unwrap();
+        // It came to do so 4 s after power-on; what the clock says at boot and after a time.
+        for (booted, ran, is_trusted, why) in [
+            (BUILT - 4_000, 4_000, false, "just set"),
+            (BUILT - 4_000, 40 * DAY, false, "and ran on"),
+            (BUILT, 4_000, false, "at once, to the second"),
+            (BUILT + 30_000, DAY, true, "a board that was started after its manager was built"),
+            (BUILT - DAY, 3 * DAY, true, "and one that was given a new manager as it ran"),
+            (BUILT + 365 * DAY, DAY, true, "set by whoever keeps it"),
+        ] {
+            let found = Found { wall: Timestamp(booted + ran), booted: Timestamp(booted) };
+            for files in [&[&*manager, &*missing], &[&*missing, &*manager]] {
+                assert_eq!(judge(&found, &missing, files), is_trusted, "{why}");
+            }
+            assert!(judge(&found, &missing, &[&missing]), "another manager: {why}");
+            std::fs::write(folder.join("synchronized"), "").unwrap();
+            assert!(judge(&found, &folder, &[&manager]), "timesyncd knows better: {why}");
+        }
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -29,6 +29,8 @@ impl Act<'_> {
         {
             let copied = self.agent.volumes.copy(&self.app.name, generation).await?;
             self.tell_left_out(&copied);
+        } else {
+            log::debug!("{}: the copy was made during the stop", self.app.name);
         }
         self.seed(generation, spec).await?;
         if let Some(parent) = parent

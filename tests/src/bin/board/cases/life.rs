@@ -5,6 +5,8 @@ use std::time::Instant;
 
 /// A unit of the board that says on its console, without a network, when the app is well.
 const CONSOLE_WITNESS: &str = "/etc/systemd/system/console-witness.service";
+/// A drop-in that has the agent tell more, until the next boot at the latest.
+const TALK: &str = "/run/systemd/system/titania-agent.service.d/talk.conf";
 
 /// Most resident memory of the agent after updates, in KiB: a sixth of the unit's MemoryMax. What it takes is
 /// printed, and told in docs/board.md.
@@ -80,6 +82,28 @@ pub fn pushed(stand: &mut Stand) {
     let app = stand.app();
     assert_eq!(app["last"]["outcome"], "committed", "{app:#}");
     assert_eq!(app["last"]["trigger"], "tag", "{app:#}");
+}
+
+/// Under the unit as it is shipped the kernel tells the agent when a container's last process has ended, and the state is
+/// copied then, not when the engine answers.
+pub fn early(stand: &mut Stand) {
+    let restart = "systemctl daemon-reload && systemctl restart titania-agent";
+    let guest = stand.rig.guest();
+    guest.put(TALK, b"[Service]\nEnvironment=TITANIA_LOG=debug\n");
+    guest.shell(restart);
+    stand.rig.wait_version(&stand.version());
+    assert_eq!(property(stand, "ProtectProc"), "invisible");
+    assert_eq!(property(stand, "NoNewPrivileges"), "yes");
+    stand.update_whole();
+    let guest = stand.rig.guest();
+    let journal = guest.shell("journalctl -b -u titania-agent --no-pager -o cat -n 2000");
+    let told = |what: &str| journal.lines().rev().find(|line| line.contains(what));
+    let answered = told("ms after its end");
+    let answered = answered.unwrap_or_else(|| panic!("the end was not seen: {journal}"));
+    println!("       {answered}");
+    assert!(told("the copy was made during the stop").is_some(), "it did not count: {journal}");
+    guest.shell(&format!("rm {TALK} && {restart}"));
+    stand.rig.wait_version(&stand.version());
 }
 
 pub fn watchdog(stand: &mut Stand) {

@@ -3,6 +3,7 @@
 //! Each leaves the board at rest with its app proven; one that fails ends its board, and the next goes
 //! on with a fresh one.
 
+mod clock;
 mod engine;
 mod kernel;
 mod life;
@@ -19,16 +20,18 @@ use std::time::Instant;
 type Case = (&'static str, fn(&mut Stand));
 
 /// All of them, in the order in which they are run.
-const CASES: [Case; 21] = [
+const CASES: [Case; 23] = [
     ("unit_is_active_and_says_when_it_is_ready", life::unit),
     ("first_install_takes_the_entry_of_this_platform_from_an_index", life::entry),
     ("pushed_tag_arrives_and_all_volumes_are_right", life::pushed),
     ("agent_that_has_updated_an_app_fits_a_small_board", life::memory),
+    ("state_is_copied_before_the_engine_answers_under_the_unit", life::early),
     ("stopped_loop_is_found_by_the_watchdog_and_the_app_runs_on", life::watchdog),
     ("operator_sees_status_with_and_without_a_terminal", operator::status),
     ("journal_has_the_events_with_their_fields", operator::journal),
     ("reboot_in_mid_update_is_gone_on_from", life::reboot),
     ("app_runs_after_a_boot_without_a_network", life::no_network),
+    ("board_without_a_clock_works_in_1970_and_over_the_jump", clock::unset),
     ("removed_package_leaves_the_app_running_and_comes_back_to_it", package::remove),
     ("purged_package_leaves_the_volumes_and_says_where", package::purge),
     ("board_without_an_engine_says_so_and_comes_back_with_it", engine::without),
