@@ -43,7 +43,7 @@ pub fn prunable(w: &World) -> Prunable {
         }
         if has_run(&fork) && room > 0 {
             room -= 1;
-        } else {
+        } else if !w.evidence.mounted.contains(&fork.generation) {
             gone.push(fork.generation);
         }
     }
@@ -55,7 +55,8 @@ pub fn prunable(w: &World) -> Prunable {
     let in_use = &w.evidence.in_use;
     let images = w.images.iter().copied();
     let images = images.filter(|g| !needed.contains(g) && !in_use.contains(g)).collect();
-    let set_aside = w.forks.iter().any(|f| f.set_aside && !gone.contains(&f.generation));
+    let is_left = |g| gone.contains(&g) || w.evidence.mounted.contains(&g);
+    let set_aside = w.forks.iter().any(|f| f.set_aside && !is_left(f.generation));
     Prunable { forks: gone, set_aside, images }
 }
 

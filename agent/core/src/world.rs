@@ -173,6 +173,8 @@ pub struct Evidence {
     /// Images that the engine would not remove, since a container that is none of the app's uses them; forgotten after a
     /// while.
     pub in_use: Vec<Generation>,
+    /// Forks that could not be pruned, since something is mounted in them; forgotten after a while.
+    pub mounted: Vec<Generation>,
 }
 
 /// What is thought of an image that was well when its release was looked into first.

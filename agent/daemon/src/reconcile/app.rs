@@ -131,6 +131,8 @@ pub struct Memory {
     pub outgrown: Option<Outgrown>,
     /// Images that the engine would not remove, and until when they are left alone.
     pub in_use: BTreeMap<Generation, Moment>,
+    /// Forks in which something is mounted, and until when they are left alone.
+    pub mounted: BTreeMap<Generation, Moment>,
     /// Exits that nobody asked for, of one generation, the newest last.
     pub exits: VecDeque<(Generation, Moment)>,
     /// Restarts in a row that no policy of the engine makes.
@@ -277,6 +279,7 @@ impl Memory {
             restarts: 0,
             outgrown: None,
             in_use: BTreeMap::new(),
+            mounted: BTreeMap::new(),
             warnings: BTreeMap::new(),
             snapshots: Vec::new(),
             sizes: BTreeMap::new(),

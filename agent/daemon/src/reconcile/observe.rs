@@ -184,6 +184,8 @@ fn assemble(agent: &Agent, app: &App, barrier: Option<(Reason, WaitingFor)>) -> 
         evidence::keep_up(&mut memory.evidence, &memory.record, &containers, &images);
         memory.in_use.retain(|generation, until| *until > now && images.contains(generation));
         memory.evidence.in_use = memory.in_use.keys().copied().collect();
+        memory.mounted.retain(|_, until| *until > now);
+        memory.evidence.mounted = memory.mounted.keys().copied().collect();
         // Seen down or gone: a later stop of it begins anew.
         let hangs = |id: &str| containers.iter().any(|c: &Container| c.id == id && c.needs_stop());
         memory.stopping = memory.stopping.take().filter(|(id, _)| hangs(id));

@@ -19,7 +19,7 @@ use super::paths::{Mount, Place, System};
 use super::root::RootState;
 use super::seed::Seed;
 use super::size::Size;
-use super::{copy, files, forks, lock, own, paths, prune, root, seed, size, space, uids};
+use super::{copy, files, forks, lock, own, paths, root, seed, size, space, uids};
 use crate::workers::{Cancel, Worker};
 
 /// A quick call that takes longer means a disk that hangs (a dying card, a dead network mount).
@@ -371,24 +371,6 @@ impl Volumes {
     pub async fn size(&self, app: &AppName, generation: Generation) -> Result<Size, VolumesError> {
         let place = self.place(app);
         self.long(move |cancel| size::of_fork(&place, generation, cancel)).await
-    }
-
-    /// Removes forks with what was set aside of them. The file of the highest number stays.
-    ///
-    /// # Errors
-    /// The disk refuses; what is left is unfinished, and goes the next time.
-    pub async fn prune(&self, app: &AppName, forks: Vec<Generation>) -> Result<(), VolumesError> {
-        let place = self.place(app);
-        self.long(move |cancel| prune::prune(&place, &forks, cancel)).await
-    }
-
-    /// Removes all that was set aside of the app's forks, kept ones too: what goes first when the disk is short.
-    ///
-    /// # Errors
-    /// The disk refuses.
-    pub async fn prune_set_aside(&self, app: &AppName) -> Result<(), VolumesError> {
-        let place = self.place(app);
-        self.long(move |cancel| prune::prune_set_aside(&place, cancel)).await
     }
 }
 

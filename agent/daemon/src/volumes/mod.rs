@@ -45,6 +45,7 @@ pub use mounted::Unmounted;
 pub use notes::Notes;
 pub use own::Owned;
 pub use paths::{Mount, System, key};
+pub use prune::Spared;
 pub use root::{RootState, WhyMissing};
 pub use seed::{Feeder, Seed, SeedStream, pipe};
 pub use size::Size;

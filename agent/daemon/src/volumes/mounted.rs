@@ -54,6 +54,12 @@ impl Mounted {
         self.0.contains(folder) || fs::canonicalize(folder).is_ok_and(|real| self.0.contains(&real))
     }
 
+    /// What is mounted on `path` or below it.
+    pub fn within(&self, path: &Path) -> Option<&Path> {
+        let real = real(path);
+        self.0.iter().map(PathBuf::as_path).find(|point| point.starts_with(&real))
+    }
+
     /// What is mounted below `folder`, at whatever depth: also a folder of the same disk (mount --bind), which no
     /// number of a device tells.
     pub fn below(&self, folder: &Path) -> Option<&Path> {

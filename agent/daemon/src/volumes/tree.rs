@@ -7,9 +7,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, RawMode, Timespec, Timestamps, Uid,
+    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, RawMode, ResolveFlags, Timespec, Timestamps,
+    Uid,
 };
 use rustix::io::Errno;
+use rustix::path::Arg;
 use titania_core::names::Owner;
 
 use super::error::VolumesError;
@@ -114,6 +116,15 @@ pub(super) fn open_folder(path: &Path) -> Result<OwnedFd, VolumesError> {
 /// Opens a folder that lies in `folder`; no link.
 pub(super) fn open_folder_in(folder: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(folder, name, FOLDER, Mode::empty())
+}
+
+/// The same, but never across a mount, be it a folder of the same disk: no number of a device tells that.
+fn open_folder_within(folder: impl AsFd, name: impl Arg + Copy) -> Result<OwnedFd, Errno> {
+    match rustix::fs::openat2(&folder, name, FOLDER, Mode::empty(), ResolveFlags::NO_XDEV) {
+        // Before Linux 5.6, or under a filter that does not know it: the table of mounts was looked at before.
+        Err(Errno::NOSYS | Errno::PERM) => rustix::fs::openat(folder, name, FOLDER, Mode::empty()),
+        opened => opened,
+    }
 }
 
 /// Opens whatever lies in `folder` without touching it: no link followed, no pipe waited for.
@@ -268,7 +279,7 @@ pub(super) fn walk(
 }
 
 /// Removes what lies at `path`, with all that is in it; nothing there is no error. Links are removed, never
-/// followed, and it does not go into another disk that is mounted inside.
+/// followed, and it does not go into what is mounted inside or there.
 ///
 /// # Errors
 /// The disk's; what is left can be removed by another call.
@@ -298,7 +309,12 @@ struct Above {
 /// The disk's.
 pub(super) fn empty(path: &Path, cancel: &Cancel) -> Result<(), VolumesError> {
     let failed = |e| VolumesError::io("remove what is in", path)(e);
-    let top = open_folder(path)?;
+    let top = match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => {
+            open_folder_within(open_folder(parent)?, name).map_err(failed)?
+        }
+        _ => open_folder(path)?,
+    };
     let mut here = open_folder_in(&top, c".").map_err(failed)?;
     let disk = Meta::of(&here).map_err(failed)?.disk;
     let (mut above, mut left): (Vec<Above>, Vec<CString>) = (Vec::new(), Vec::new());
@@ -319,7 +335,7 @@ pub(super) fn empty(path: &Path, cancel: &Cancel) -> Result<(), VolumesError> {
                 continue;
             }
             let inode = Meta::of(&here).map_err(failed)?.inode;
-            let within = open_folder_in(&here, &name).map_err(failed)?;
+            let within = open_folder_within(&here, name.as_c_str()).map_err(failed)?;
             if Meta::of(&within).map_err(failed)?.disk != disk {
                 return Err(failed(Errno::XDEV));
             }

@@ -14,6 +14,14 @@ fn p2_room_is_made_for_a_reserve_that_found_none() {
     check(&[
         ("what is not needed goes", failed.clone(), "Prune"),
         ("nothing more can go", with(failed.clone(), |w| _ = w.forks.remove(0)), "wait Failed"),
+        (
+            "something is mounted in it: it stays for now, and is not tried again at once",
+            with(failed.clone(), |w| {
+                w.forks[0].set_aside = true;
+                w.evidence.mounted.push(Generation(0));
+            }),
+            "wait Failed",
+        ),
     ]);
     let old_image = with(failed, |w| {
         w.forks.remove(0);

@@ -1,9 +1,11 @@
 //! Prune: forks and images beyond what is kept go. Purge: all of an app goes, since an operator has it deleted.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use titania_core::event::EventType;
 use titania_core::names::Generation;
+use titania_core::reason::{Class, Code, Reason};
 use titania_core::record::Record;
 use titania_core::step::{Change, Prunable};
 use titania_core::time::Millis;
@@ -15,9 +17,11 @@ use super::super::{apps, leftovers, requests};
 use super::{Act, write};
 use crate::board::clock;
 use crate::engine::EngineError;
+use crate::volumes::Spared;
 
-/// How long an image is left alone that somebody else's container uses: no engine tells when that ends.
-const IN_USE_LEFT: Millis = Millis::seconds(15 * 60);
+/// How long an image is left alone that somebody else's container uses, or a fork with a mount in it: nothing tells
+/// when that ends.
+const LEFT: Millis = Millis::seconds(15 * 60);
 
 impl Act<'_> {
     /// Removes what `decide` named, and nothing else.
@@ -32,21 +36,49 @@ impl Act<'_> {
                 }
             }
         }
+        let mut spared = Spared::new();
         if !what.forks.is_empty() {
-            self.agent.volumes.prune(&self.app.name, what.forks.clone()).await?;
+            spared = self.agent.volumes.prune(&self.app.name, what.forks.clone()).await?;
             let mut memory = self.app.memory.borrow_mut();
             memory.sizes.retain(|generation, _| !what.forks.contains(generation));
         }
         if what.set_aside {
-            self.agent.volumes.prune_set_aside(&self.app.name).await?;
+            spared.extend(self.agent.volumes.prune_set_aside(&self.app.name).await?);
+        }
+        if !what.forks.is_empty() || what.set_aside {
+            self.spare(&spared);
         }
         Ok(())
+    }
+
+    /// Forks in which something is mounted stay for now. Said once for each mount.
+    fn spare(&self, spared: &Spared) {
+        let mut memory = self.app.memory.borrow_mut();
+        let until = clock::moment().after(LEFT);
+        memory.mounted.extend(spared.keys().map(|generation| (*generation, until)));
+        memory.evidence.mounted = memory.mounted.keys().copied().collect();
+        if spared.is_empty() {
+            memory.warnings.remove(&Code::ForkFailed);
+            return;
+        }
+        let each = |(number, point): (&Generation, &PathBuf)| {
+            format!("fork {number} is not pruned: something is mounted at {}", point.display())
+        };
+        let message = spared.iter().map(each).collect::<Vec<_>>().join("; ");
+        let hint = "umount it; the fork goes by itself then";
+        let reason =
+            Reason::new(Code::ForkFailed, Class::Environment, message, hint, clock::wall());
+        let is_known = memory.warnings.get(&Code::ForkFailed).is_some_and(|old| old.same(&reason));
+        if !is_known {
+            log::warn!("{}: {}", self.app.name, reason.message);
+            memory.warnings.insert(Code::ForkFailed, reason);
+        }
     }
 
     /// An image that somebody else's container uses stays for now, with its tag.
     fn leave(&self, generation: Generation, error: &EngineError) {
         log::warn!("{}: an image stays, for somebody else uses it: {error}", self.app.name);
-        let until = clock::moment().after(IN_USE_LEFT);
+        let until = clock::moment().after(LEFT);
         let mut memory = self.app.memory.borrow_mut();
         memory.in_use.insert(generation, until);
         memory.evidence.in_use.push(generation);

@@ -240,7 +240,7 @@ fn pruning_takes_forks_with_all_beside_them_and_leaves_the_file_of_the_highest()
     fs::create_dir(board.place.beside_fork(Generation(3), "seed")).unwrap();
     let prune = |forks: &[u64]| {
         let forks: Vec<_> = forks.iter().copied().map(Generation).collect();
-        prune::prune(&board.place, &forks, &Cancel::default()).unwrap();
+        prune::prune(&board.place, &board.system(), &forks, &Cancel::default()).unwrap();
     };
     prune(&[3, 99]);
     let left = names(&board.place.state());
@@ -251,7 +251,7 @@ fn pruning_takes_forks_with_all_beside_them_and_leaves_the_file_of_the_highest()
         [".room", "4", "4.json", "4.old-1", "4.old-10", "4/wallet", "4/wallet/keys", "5.json"]
     );
     assert!(listed(&board)[1].file.is_some() && !listed(&board)[1].is_complete());
-    prune::prune_set_aside(&board.place, &Cancel::default()).unwrap();
+    prune::prune_set_aside(&board.place, &board.system(), &Cancel::default()).unwrap();
     assert!(!board.place.beside_fork(Generation(4), "old-1").exists());
     assert!(listed(&board)[0].is_complete());
 }
@@ -263,10 +263,10 @@ fn a_pruning_cut_off_leaves_no_fork_that_counts() {
     board.complete(4);
     let cancel = Cancel::default();
     cancel.cancel();
-    assert!(prune::prune(&board.place, &[Generation(3)], &cancel).is_err());
+    assert!(prune::prune(&board.place, &board.system(), &[Generation(3)], &cancel).is_err());
     let fork = listed(&board).remove(0);
     assert!(fork.generation == Generation(3) && !fork.is_complete());
-    prune::prune(&board.place, &[Generation(3)], &Cancel::default()).unwrap();
+    prune::prune(&board.place, &board.system(), &[Generation(3)], &Cancel::default()).unwrap();
     assert_eq!(listed(&board).len(), 1);
 }
 

@@ -131,7 +131,8 @@ fn p10_nothing_outside_is_read_into_a_copy_while_folders_and_files_are_swapped_w
                 assert_ne!(fs::read(&path).unwrap(), b"secret", "{path:?}");
             }
         }
-        crate::volumes::prune::prune_set_aside(&board.place, &Cancel::default()).unwrap();
+        crate::volumes::prune::prune_set_aside(&board.place, &board.system(), &Cancel::default())
+            .unwrap();
     });
     assert!(entries > 0, "it copied meanwhile");
 }
