@@ -75,6 +75,31 @@ fn p1_app_comes_back_after_a_power_cut_that_emptied_a_file_of_its_image() {
 }
 
 #[test]
+fn p1_app_comes_back_where_its_entry_point_holds_zeros_or_lost_its_end() {
+    let board = Board::start();
+    let wallet = start::installed(&board);
+    let damages: [fn(&mut Vec<u8>); 2] =
+        [|bytes| bytes.fill(0), |bytes| bytes.truncate(bytes.len() / 2)];
+    for (count, damage) in (1..).zip(damages) {
+        let programs = programs(&board, "titania-agent.local/wallet:g1");
+        board.cut_power();
+        for program in &programs {
+            let mut bytes = std::fs::read(program).unwrap();
+            damage(&mut bytes);
+            std::fs::write(program, bytes).unwrap();
+        }
+        board.boot();
+        wallet.wait("to be repaired", |app| {
+            let history = wallet.history();
+            let repairs = history.iter().filter(|line| line["trigger"] == "repair").count();
+            repairs == count && app["state"] == "ok" && app["update"].is_null()
+        });
+        wallet.wait_version("1.0.0");
+        wallet.wait_kept(&Kept::of("wallet", &[1], &[1], &[1]));
+    }
+}
+
+#[test]
 fn p1_nothing_of_a_damaged_release_is_removed_before_its_registry_has_it() {
     let board = Board::start();
     // Without the engine's own first process the very start is refused.

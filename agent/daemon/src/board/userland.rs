@@ -51,6 +51,14 @@ impl Userland {
     }
 }
 
+/// Whether the kernel was told of programs that run those of others, emulators among them (binfmt_misc).
+pub fn runs_others() -> bool {
+    let Ok(told) = std::fs::read_dir("/proc/sys/fs/binfmt_misc") else {
+        return false;
+    };
+    told.flatten().any(|entry| !matches!(entry.file_name().to_str(), Some("register" | "status")))
+}
+
 fn own_elf() -> Option<Elf> {
     let mut head = Vec::new();
     File::open("/proc/self/exe").ok()?.take(ELF_HEAD).read_to_end(&mut head).ok()?;

@@ -61,6 +61,17 @@ impl Archive {
         Ok(whole)
     }
 
+    /// So much of its beginning, or a little more; the rest is never read.
+    pub(super) async fn start(mut self, bytes: usize) -> Result<Vec<u8>, EngineError> {
+        let mut start = Vec::new();
+        while start.len() < bytes
+            && let Some(chunk) = self.chunk().await?
+        {
+            start.extend_from_slice(&chunk);
+        }
+        Ok(start)
+    }
+
     /// The stream as a blocking reader, for a worker thread alone: it must not be read on the runtime's own.
     pub fn into_reader(mut self) -> ArchiveReader {
         let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);

@@ -189,6 +189,27 @@ impl Throwaway {
         }
     }
 
+    /// The first bytes of a file, `bytes_max` at most; none where there is no file. A link as the last part of the path is
+    /// not followed.
+    ///
+    /// # Errors
+    /// The engine's, or it sends what is no tar.
+    pub async fn head(&self, path: &str, bytes_max: usize) -> Result<Vec<u8>, EngineError> {
+        let Some(archive) = self.archive(path, u64::MAX).await? else {
+            return Ok(Vec::new());
+        };
+        let tar_max = bytes_max.saturating_add(TAR_BYTES as usize);
+        let tar = archive.start(tar_max).await?;
+        let words = format!("read {path} in {}", short(&self.id));
+        match first(&tar).map_err(|error| garbled(&words, error.to_string()))? {
+            Entry::File(mut bytes) => {
+                bytes.truncate(bytes_max);
+                Ok(bytes)
+            }
+            Entry::Link(_) | Entry::Other => Ok(Vec::new()),
+        }
+    }
+
     /// The content of a small file, links followed inside the image; null when there is none.
     ///
     /// # Errors

@@ -16,16 +16,38 @@ const LINKS_MAX: usize = 8;
 /// What became of the search for an entry point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// It is there, or can't be looked at.
+    /// Nothing speaks against it, or it can't be looked at.
     Fine,
+    /// It is there: a file, of so many bytes.
+    There(String, u64),
     /// The image names no command.
     NoCommand,
     /// No such file.
     Missing(String),
-    /// A file without content.
-    Empty(String),
+    /// It, or what it can't do without, lost its content: what, and how, in words.
+    Damaged(String),
     /// Nobody may execute it.
     NotExecutable(String),
+    /// It is for another processor, in words.
+    Foreign(String),
+    /// What loads it is not in the image: what, in words.
+    NoLoader(String),
+}
+
+/// What lies at a path, links followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// A volume hides it, or it is no file.
+    Unknown,
+    /// A file.
+    File {
+        /// Where it really lies.
+        path: String,
+        bytes: u64,
+        mode: u32,
+    },
 }
 
 /// Whether an image as stored can't run on the board, by its architecture. An image that keeps its variant to
@@ -118,23 +140,41 @@ pub async fn find<E>(
         return Ok(Entry::Fine);
     }
     for place in places(word, shape, image) {
-        let mut path = place;
-        for _ in 0..LINKS_MAX {
-            if is_hidden(&path, shape) {
-                return Ok(Entry::Fine);
+        return Ok(match what(&place, shape, &look).await? {
+            Found::Nothing => continue,
+            Found::Unknown => Entry::Fine,
+            Found::File { path, bytes: 0, .. } => {
+                Entry::Damaged(format!("its entry point {path} is an empty file"))
             }
-            match look(&path).await? {
-                Lies::Nothing => break,
-                Lies::Link(target) => path = follow(&path, &target),
-                Lies::File { bytes: 0, .. } => return Ok(Entry::Empty(path)),
-                Lies::File { mode, .. } if mode & 0o111 == 0 => {
-                    return Ok(Entry::NotExecutable(path));
-                }
-                Lies::File { .. } | Lies::Other => return Ok(Entry::Fine),
-            }
-        }
+            Found::File { path, mode, .. } if mode & 0o111 == 0 => Entry::NotExecutable(path),
+            Found::File { path, bytes, .. } => Entry::There(path, bytes),
+        });
     }
     Ok(Entry::Missing(word.to_owned()))
+}
+
+/// What lies at `path` of the image, links followed.
+///
+/// # Errors
+/// What `look` could not tell.
+pub async fn what<E>(
+    path: &str,
+    shape: &Shape,
+    look: &impl AsyncFn(&str) -> Result<Lies, E>,
+) -> Result<Found, E> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        if is_hidden(&path, shape) {
+            return Ok(Found::Unknown);
+        }
+        match look(&path).await? {
+            Lies::Nothing => return Ok(Found::Nothing),
+            Lies::Link(target) => path = follow(&path, &target),
+            Lies::File { bytes, mode } => return Ok(Found::File { path, bytes, mode }),
+            Lies::Other => return Ok(Found::Unknown),
+        }
+    }
+    Ok(Found::Nothing)
 }
 
 /// Where a link at `path` points to.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use titania_core::definition::UserRule;
+use titania_core::definition::{Shape, UserRule};
 use titania_core::names::{Generation, Owner};
 use titania_core::reason::{Class, Code, Reason};
 use titania_core::spec::Spec;
@@ -14,7 +14,8 @@ use super::super::fault::Fault;
 use super::super::users::{self, Chosen, ImageUsers, UserFault};
 use super::Act;
 use super::image::{self, Entry};
-use crate::board::clock;
+use super::program::{self, Case};
+use crate::board::{clock, userland};
 use crate::engine::{EngineError, ImageFacts, Throwaway};
 
 /// Largest `/etc/passwd` or `/etc/group` of an image, in bytes: ten thousand users.
@@ -75,9 +76,9 @@ impl Act<'_> {
         generation: Generation,
     ) -> Result<UserFiles, Fault> {
         let shape = &spec.definition.shape;
-        let entry = image::find(shape, image, async |path: &str| probe.look(path).await).await?;
-        if let Entry::Empty(path) = &entry {
-            return Err(self.empty_entry(generation, image, path).await?);
+        let entry = self.entry(probe, shape, image).await?;
+        if let Entry::Damaged(what) = &entry {
+            return Err(self.damaged_entry(generation, image, what).await?);
         }
         judge_entry(&entry)?;
         let asks_image = matches!(shape.user, UserRule::Image | UserRule::Auto | UserRule::Mapped);
@@ -88,6 +89,28 @@ impl Act<'_> {
             passwd: text(probe, "/etc/passwd").await?,
             group: text(probe, "/etc/group").await?,
         })
+    }
+
+    /// What is to be said of the image's entry point.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(super) async fn entry(
+        &self,
+        probe: &Throwaway,
+        shape: &Shape,
+        image: &ImageFacts,
+    ) -> Result<Entry, EngineError> {
+        let look = async |path: &str| probe.look(path).await;
+        let (path, bytes) = match image::find(shape, image, look).await? {
+            Entry::There(path, bytes) => (path, bytes),
+            other => return Ok(other),
+        };
+        let board = self.agent.shared.borrow().platform.clone();
+        let board = board.filter(|_| !userland::runs_others()).map(|(board, _)| board);
+        let case = Case { shape, image, board: board.as_ref() };
+        let read = async |path: &str, most: usize| probe.head(path, most).await;
+        program::judge(&case, &path, bytes, look, read).await
     }
 
     /// Who it runs as.
@@ -165,10 +188,12 @@ fn covered(image: &ImageFacts, spec: &Spec) -> Result<(), Fault> {
 
 fn judge_entry(entry: &Entry) -> Result<(), Fault> {
     let message = match entry {
-        Entry::Fine | Entry::Empty(_) => return Ok(()),
+        Entry::Fine | Entry::There(..) | Entry::Damaged(_) => return Ok(()),
         Entry::NoCommand => "the image names no command to run".to_owned(),
         Entry::Missing(path) => format!("its entry point {path} is not in the image"),
         Entry::NotExecutable(path) => format!("its entry point {path} may be executed by nobody"),
+        Entry::Foreign(what) => format!("{what}, which this board's processor can't run"),
+        Entry::NoLoader(what) => format!("{what} is not in the image"),
     };
     let hint =
         "a corrected release is taken by itself; or set entrypoint or command in the definition";

@@ -5,12 +5,14 @@
 //! failed: the next look tells.
 
 mod early;
+mod elf;
 mod fetch;
 mod fork;
 mod image;
 mod inspect;
 mod make;
 mod neighbour;
+mod program;
 mod repair;
 mod reserve;
 mod run;

@@ -14,7 +14,7 @@ use titania_core::world::Doubt;
 use super::super::fault::Fault;
 use super::Act;
 use super::fetch::repository;
-use super::image::{self, Entry};
+use super::image::Entry;
 use crate::board::clock;
 use crate::engine::{Holder, ImageFacts};
 
@@ -73,14 +73,15 @@ impl Act<'_> {
         let instance = self.instance()?;
         let probe = self.agent.engine.throwaway(&self.app.name, &instance, &image.id).await?;
         let shape = &spec.definition.shape;
-        let entry = image::find(shape, &image, async |path: &str| probe.look(path).await).await;
+        let entry = self.entry(&probe, shape, &image).await;
         if let Err(error) = probe.remove().await {
             log::warn!("{}: {error}", self.app.name);
         }
         // It was looked into before it ran first: it was none of these then.
         Ok(match entry? {
-            Entry::Fine | Entry::NoCommand => None,
-            Entry::Empty(path) => Some(format!("its entry point {path} is an empty file by now")),
+            Entry::Fine | Entry::There(..) | Entry::NoCommand | Entry::Foreign(_) => None,
+            Entry::Damaged(what) => Some(format!("{what} by now")),
+            Entry::NoLoader(what) => Some(format!("{what} is gone from its image")),
             Entry::Missing(path) => Some(format!("its entry point {path} is gone from its image")),
             Entry::NotExecutable(path) => {
                 Some(format!("its entry point {path} may be executed by nobody by now"))
@@ -231,15 +232,14 @@ impl Act<'_> {
         true
     }
 
-    /// Why an entry point without content keeps an update from being made. A release is condemned for it only
+    /// Why an entry point that lost content keeps an update from being made. A release is condemned for it only
     /// where all of its layers were fetched for it just now.
-    pub(super) async fn empty_entry(
+    pub(super) async fn damaged_entry(
         &self,
         generation: Generation,
         image: &ImageFacts,
-        path: &str,
+        what: &str,
     ) -> Result<Fault, Fault> {
-        let what = format!("its entry point {path} is an empty file");
         let repaired = self.world.evidence.repaired;
         if repaired.is_none_or(|(of, _)| of != generation) {
             let message = format!("{what}, as a power cut leaves one");

@@ -82,14 +82,16 @@ fn found(shape: &Shape, image: &ImageFacts, there: &[(&str, Lies)]) -> Entry {
 #[test]
 fn an_entry_point_is_refused_on_proof_alone() {
     let file = |bytes, mode| Lies::File { bytes, mode };
+    let there = |path: &str| Entry::There(path.into(), 100);
+    let lost = |path: &str| Entry::Damaged(format!("its entry point {path} is an empty file"));
     let good = || file(100, 0o755);
     let link = |to: &str| Lies::Link(to.into());
     let entry = |word: &str| image(&[word], &[]);
     let plain = shape();
-    for (case, of_image, there, want) in [
-        ("there", entry("/app"), vec![("/app", good())], Entry::Fine),
+    for (case, of_image, files, want) in [
+        ("there", entry("/app"), vec![("/app", good())], there("/app")),
         ("not there", entry("/app"), vec![], Entry::Missing("/app".into())),
-        ("empty", entry("/app"), vec![("/app", file(0, 0o755))], Entry::Empty("/app".into())),
+        ("empty", entry("/app"), vec![("/app", file(0, 0o755))], lost("/app")),
         (
             "no right",
             entry("/app"),
@@ -100,22 +102,27 @@ fn an_entry_point_is_refused_on_proof_alone() {
             "link",
             entry("/bin/sh"),
             vec![("/bin/sh", link("busybox")), ("/bin/busybox", good())],
-            Entry::Fine,
+            there("/bin/busybox"),
         ),
-        ("link up", entry("/a/b/c"), vec![("/a/b/c", link("../d")), ("/a/d", good())], Entry::Fine),
+        (
+            "link up",
+            entry("/a/b/c"),
+            vec![("/a/b/c", link("../d")), ("/a/d", good())],
+            there("/a/d"),
+        ),
         (
             "link to nothing",
             entry("/app"),
             vec![("/app", link("/gone"))],
             Entry::Missing("/app".into()),
         ),
-        ("in PATH", entry("app"), vec![("/bin/app", good())], Entry::Fine),
+        ("in PATH", entry("app"), vec![("/bin/app", good())], there("/bin/app")),
         ("not in PATH", entry("app"), vec![("/usr/bin/app", good())], Entry::Missing("app".into())),
         ("relative", entry("./app"), vec![], Entry::Fine),
         ("a device", entry("/app"), vec![("/app", Lies::Other)], Entry::Fine),
         ("none", image(&[], &[]), vec![], Entry::NoCommand),
     ] {
-        assert_eq!(found(&plain, &of_image, &there), want, "{case}");
+        assert_eq!(found(&plain, &of_image, &files), want, "{case}");
     }
     let loop_of_links = [("/app", link("/app"))];
     assert_eq!(found(&plain, &entry("/app"), &loop_of_links), Entry::Missing("/app".into()));
