@@ -110,6 +110,8 @@ pub struct Shared {
     pub problems: Vec<Reason>,
     /// What the service manager keeps the agent from.
     pub confined: Vec<Reason>,
+    /// Why what is free on the engine's disk is not looked at.
+    pub unguarded: Option<Reason>,
     /// What is wrong in the files.
     pub config_errors: Vec<ConfigError>,
     /// Platform of the board, and how that was found.
@@ -185,6 +187,7 @@ impl Shared {
             state: None,
             problems: Vec::new(),
             confined: Vec::new(),
+            unguarded: None,
             config_errors: Vec::new(),
             platform: None,
             low: BTreeSet::new(),

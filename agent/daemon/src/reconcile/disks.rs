@@ -5,10 +5,11 @@
 //! room than before, what waits for a disk is tried again at once.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use titania_core::event::{EventType, Level};
+use titania_core::reason::{Class, Code, Reason};
 use titania_core::status::Disk;
 use tokio::sync::watch;
 
@@ -16,6 +17,8 @@ use super::agent::Agent;
 use super::confined;
 use super::news::Told;
 use super::room::{bytes, bytes_free};
+use crate::board::clock;
+use crate::volumes::VolumesError;
 
 /// Between two looks at the disks.
 const DISKS_LOOK: Duration = Duration::from_secs(60);
@@ -64,8 +67,9 @@ async fn look_at_disks(agent: &Agent, before: &[Seen]) -> Vec<Seen> {
         ("state", PathBuf::from(&settings.paths.state)),
         ("volumes", PathBuf::from(&settings.paths.volumes)),
     ];
-    let root = agent.shared.borrow().about.as_ref().map(|about| PathBuf::from(&about.root_dir));
-    places.extend(root.filter(|root| root.is_absolute()).map(|root| ("engine", root)));
+    if let Ok(root) = engine_root(agent).await {
+        places.extend(root.map(|root| ("engine", root)));
+    }
     let mut disks = Vec::new();
     for (role, path) in places {
         if let Ok((number, free_bytes)) = agent.volumes.disk(path.clone()).await {
@@ -81,6 +85,38 @@ async fn look_at_disks(agent: &Agent, before: &[Seen]) -> Vec<Seen> {
         }
     }
     disks
+}
+
+/// The folder of the engine's images, where the agent can tell how much is free there. Homes can be hidden from it: then
+/// that is told, and nobody waits for what can't be known.
+///
+/// # Errors
+/// Its disk hangs.
+pub async fn engine_root(agent: &Agent) -> Result<Option<PathBuf>, VolumesError> {
+    let root = agent.shared.borrow().about.as_ref().map(|about| PathBuf::from(&about.root_dir));
+    let Some(root) = root.filter(|root| root.is_absolute()) else {
+        return Ok(None);
+    };
+    let is_hidden = agent.volumes.is_hidden(root.clone()).await?;
+    let was_hidden = agent.shared.borrow().unguarded.is_some();
+    if is_hidden != was_hidden {
+        let problem = is_hidden.then(|| unguarded(&root));
+        if let Some(problem) = &problem {
+            log::warn!("{}", problem.message);
+        }
+        agent.shared.borrow_mut().unguarded = problem;
+        agent.outlet.changed();
+    }
+    Ok((!is_hidden).then_some(root))
+}
+
+fn unguarded(root: &Path) -> Reason {
+    let message = format!(
+        "{}, where the engine keeps its images, can't be seen by the agent: what is free there is not looked at",
+        root.display()
+    );
+    let hint = "systemctl edit titania-agent: [Service] ProtectHome=read-only; then systemctl restart titania-agent";
+    Reason::new(Code::UnitStale, Class::Environment, message, hint, clock::wall())
 }
 
 /// Below the reserve; or it was, and has less than a tenth more by now: else one at the edge would be told at each look.

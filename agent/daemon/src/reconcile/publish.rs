@@ -282,6 +282,7 @@ fn whole(agent: &Agent, disks: &[disks::Seen], before: &Status) -> Status {
     let is_clock_synced = clock::is_synced();
     let mut problems: Vec<Reason> = shared.problems.clone();
     problems.extend(shared.confined.clone());
+    problems.extend(shared.unguarded.clone());
     problems.extend(shared.state.clone());
     problems.extend(shared.root.clone());
     problems.extend(agent.leaks.borrow().problems());

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use super::error::VolumesError;
 use super::handle::Volumes;
 
+/// Folders that the service manager may hide from the agent (systemd.exec(5), `ProtectHome=`).
+const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
+
 impl Volumes {
     /// Where paths really lie, links followed; those that do not exist are left out.
     ///
@@ -29,6 +32,15 @@ impl Volumes {
         self.quick("look at a disk", move || Ok((number(&path)?, free_bytes(&path)?))).await
     }
 
+    /// Whether homes hide `path` from the agent (`ProtectHome=`): what is told of the folders above it is then told of
+    /// something that systemd put there, not of the disk.
+    ///
+    /// # Errors
+    /// The disk hangs.
+    pub async fn is_hidden(&self, path: PathBuf) -> Result<bool, VolumesError> {
+        self.quick("look for a folder", move || Ok(is_hidden(&path))).await
+    }
+
     /// How large the disk of `path` is, with all that lies on it, in bytes.
     ///
     /// # Errors
@@ -36,6 +48,10 @@ impl Volumes {
     pub async fn disk_bytes(&self, path: PathBuf) -> Result<u64, VolumesError> {
         self.quick("ask how large a disk is", move || all_bytes(&path)).await
     }
+}
+
+fn is_hidden(path: &Path) -> bool {
+    HOMES.iter().any(|home| path.starts_with(home)) && std::fs::metadata(path).is_err()
 }
 
 /// Bytes of the whole disk of `path`, or of the nearest folder above it that exists.
@@ -74,8 +90,14 @@ fn nearest(path: &Path) -> Result<&Path, VolumesError> {
     for above in path.ancestors() {
         match std::fs::metadata(above) {
             Ok(_) => return Ok(above),
+            // A folder that may not be looked into is mostly on the disk of what it lies in.
             Err(e)
-                if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::NotFound
+                        | io::ErrorKind::NotADirectory
+                        | io::ErrorKind::PermissionDenied
+                ) => {}
             Err(e) => return Err(VolumesError::std("look at", path)(e)),
         }
     }
@@ -95,6 +117,38 @@ mod tests {
         std::fs::write(disk.path().join("file"), vec![b'x'; 500_000]).unwrap();
         let less = free_bytes(disk.path()).unwrap();
         assert!(less + 500_000 <= free, "{less}");
+    }
+
+    #[test]
+    fn only_what_lies_below_homes_and_is_not_there_is_hidden() {
+        for (path, want) in [
+            ("/home/no-such-user/docker", true),
+            ("/root/no/such/folder", true),
+            ("/home", false),
+            ("/root", false),
+            ("/var/lib/no-such-folder", false),
+            ("/homes/docker", false),
+        ] {
+            assert_eq!(is_hidden(Path::new(path)), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_may_not_be_looked_into_is_told_by_the_one_above_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let disk = Scratch::disk(1024 * 1024);
+        let closed = disk.path().join("closed");
+        std::fs::create_dir(&closed).unwrap();
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
+        let below = closed.join("data");
+        // Of this thread alone: root's rights over files, and root's own.
+        let ended = std::thread::spawn(move || {
+            rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(70_000)).unwrap();
+            let seen = std::fs::metadata(&below).map_err(|e| e.kind());
+            assert!(matches!(seen, Err(io::ErrorKind::PermissionDenied)), "{seen:?}");
+            free_bytes(&below).unwrap()
+        });
+        assert!((900_000..=1024 * 1024).contains(&ended.join().unwrap()));
     }
 
     #[test]

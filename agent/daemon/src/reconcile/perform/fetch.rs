@@ -15,7 +15,7 @@ use titania_core::world::Candidate;
 use super::super::app::Outgrown;
 use super::super::fault::Fault;
 use super::super::room::{self, Need};
-use super::super::{backoff, polls, publish};
+use super::super::{backoff, disks, polls, publish};
 use super::Act;
 use crate::board::clock;
 use crate::engine::{EngineError, ImageFacts, Pull, Refusal};
@@ -142,7 +142,7 @@ impl Act<'_> {
     /// Bytes that the engine gives back of a download that was broken off with `free` bytes left: it takes a while to
     /// remove what had come.
     async fn given_back(&self, free: u64) -> u64 {
-        let Some(root) = self.engine_root() else {
+        let Ok(Some(root)) = disks::engine_root(self.agent).await else {
             return 0;
         };
         let begun = clock::moment();
@@ -163,7 +163,7 @@ impl Act<'_> {
 
     /// Ends when the engine's disk is below the reserve, with what is free there.
     async fn until_disk_is_low(&self) -> (Reason, u64) {
-        let Some(root) = self.engine_root() else {
+        let Ok(Some(root)) = disks::engine_root(self.agent).await else {
             return std::future::pending().await;
         };
         loop {

@@ -1,7 +1,5 @@
 //! Reserve: room is found for all that an update needs, and its empty fork is made, marker first.
 
-use std::path::PathBuf;
-
 use titania_core::fork::ForkFile;
 use titania_core::names::Generation;
 use titania_core::prune;
@@ -11,7 +9,7 @@ use titania_core::room::{self as estimate, Growth, ImageRoom};
 use titania_core::step::Prunable;
 
 use super::super::fault::Fault;
-use super::super::{gates, leftovers, polls, room};
+use super::super::{disks, gates, leftovers, polls, room};
 use super::Act;
 use crate::board::clock;
 
@@ -139,7 +137,7 @@ impl Act<'_> {
         let reserve = self.agent.settings().disk.reserve;
         let image = self.image_room(release, sharing).await?;
         let volumes = self.agent.volumes.root().to_owned();
-        let engine = self.engine_root();
+        let engine = disks::engine_root(self.agent).await?;
         let is_same = match &engine {
             Some(engine) => self.agent.volumes.same_disk(volumes.clone(), engine.clone()).await?,
             None => false,
@@ -188,12 +186,5 @@ impl Act<'_> {
             }
         };
         Ok(measured.await.transpose()?.unwrap_or_default())
-    }
-
-    /// The disk on which images lie, where the agent sees it.
-    pub(super) fn engine_root(&self) -> Option<PathBuf> {
-        let shared = self.agent.shared.borrow();
-        let root = shared.about.as_ref().map(|about| PathBuf::from(&about.root_dir))?;
-        root.is_absolute().then_some(root)
     }
 }
