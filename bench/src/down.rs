@@ -9,11 +9,11 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// The app's published port.
-const PORT: u16 = 18_080;
+pub const PORT: u16 = 18_080;
 /// The other container's.
 const BARE_PORT: u16 = 18_081;
 /// The app.
-const APP: &str = "wallet";
+pub const APP: &str = "wallet";
 /// The other container.
 const BARE: &str = "bare";
 /// Answers before and after an act, so that its silence has two ends.
@@ -131,7 +131,8 @@ fn rounds(
     (own, bare)
 }
 
-fn silence(port: u16, act: impl FnOnce()) -> Duration {
+/// The longest time for which nobody answered at `port` while `act` went on.
+pub fn silence(port: u16, act: impl FnOnce()) -> Duration {
     let client = Client::start(port);
     wait_until(Duration::from_secs(10), "an answer", || client.has_answer());
     let since = Instant::now();

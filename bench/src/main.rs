@@ -7,7 +7,9 @@ mod account;
 mod client;
 mod counter;
 mod down;
+mod fork;
 mod options;
+mod relay;
 mod rest;
 mod size;
 mod stage;
@@ -17,6 +19,12 @@ use options::Options;
 use table::Table;
 
 fn main() {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if let [word, front, back] = &words[..]
+        && word == relay::WORD
+    {
+        return relay::serve(front.as_ref(), back.as_ref());
+    }
     let options = Options::read();
     println!("Building what is shipped, if it is not up to date …");
     let programs = harness::use_release();
@@ -36,5 +44,6 @@ fn main() {
     };
     on_a_board("rest", rest::measure);
     on_a_board("down", down::measure);
+    on_a_board("fork", fork::measure);
     println!("\n{table}");
 }

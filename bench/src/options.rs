@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 /// Parts of a run.
-const PARTS: [&str; 3] = ["size", "rest", "down"];
+const PARTS: [&str; 4] = ["size", "rest", "down", "fork"];
 const USAGE: &str = "\
 Measures the product against its budgets; needs root, as the end-to-end cases do.
 
 bench [--long] [--rounds N] [--apps N] [--only PART]…
 
   --long       10 min of rest instead of 100 s, and rest with one app as well
-  --rounds N   rounds of each kind of down time (5; 30 with --long)
+  --rounds N   rounds of each kind of down time, and of fork (5; 30 with --long)
   --apps N     apps for the growth by app (20; 40 with --long)
-  --only PART  size, rest or down; may be given more than once";
+  --only PART  size, rest, down or fork; may be given more than once";
 
 /// What was asked for.
 pub struct Options {
