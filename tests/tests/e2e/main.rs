@@ -29,6 +29,7 @@ mod p1_registry_down;
 mod p1_stalled_disk;
 mod p1_two_apps;
 mod p2_database;
+mod p2_room;
 mod p2_snapshots;
 mod p2_state;
 mod p2_volume_root;
