@@ -1,7 +1,7 @@
 //! P1: which images go, and which never do: what runs, what is previous, and what is somebody else's.
 
 use crate::start;
-use harness::{App, Board, Kept, SOON, Settings, wait_until};
+use harness::{App, Board, Fate, Kept, Meddling, SOON, Settings, wait_until};
 use serde_json::{Value, json};
 
 fn image_ids(board: &Board) -> Vec<String> {
@@ -119,4 +119,55 @@ fn p1_purge_takes_an_image_without_a_name_along() {
     make_nameless(&board, &start::image("1.0.0").release());
     board.agent().ctl_well(&["purge", "wallet", "--yes"]);
     wait_until(SOON, "every image to go", || image_ids(&board).is_empty());
+}
+
+/// A person's `docker pull` by digest alone: the image has no tag.
+fn pull_by_digest(board: &Board, digest: &str) {
+    let target =
+        format!("/images/create?fromImage={}/wallet&tag={digest}", board.registry().host());
+    let answer = board.engine().api("POST", &target, &Value::Null).well("pull").text();
+    assert!(!answer.contains("\"error\""), "{answer}");
+}
+
+#[test]
+fn p1_image_that_a_person_pulled_by_digest_before_the_agent_stays() {
+    let board = Board::start();
+    let first = start::image("1.0.0");
+    let pushed = start::push(&board, &first);
+    pull_by_digest(&board, &pushed.digest);
+    let theirs = names(&board, &first.release()).expect("it is here");
+    let wallet = start::installed(&board);
+    update_to(&board, &wallet, "2.0.0");
+    update_to(&board, &wallet, "3.0.0");
+    wait_until(SOON, "the agent to let go of it", || {
+        names(&board, &first.release()).is_some_and(|left| left == theirs)
+    });
+    let kept = Kept::of("wallet", &[3], &[1, 2, 3], &[2, 3]);
+    wallet.wait_kept(&Kept { strays: vec![first.release()], ..kept });
+}
+
+#[test]
+fn p1_own_image_that_a_crash_left_without_the_agents_tag_is_known_as_its_own() {
+    let board = Board::with(Settings { proxies: true, ..Settings::default() });
+    let wallet = start::installed(&board);
+    let between = board.between().expect("proxies");
+    between.engine().meddle(Meddling {
+        is_it: Box::new(|method, target| method == "POST" && target.contains("/tag?")),
+        fate: Fate::Dropped,
+        times: u32::MAX,
+    });
+    between.lead(true);
+    let second = start::image("2.0.0");
+    start::push(&board, &second);
+    wallet.update();
+    wait_until(SOON, "the pull to end", || between.engine().met() > 0);
+    board.agent().kill();
+    assert!(names(&board, &second.release()).is_some(), "it is here, by its digest alone");
+    between.engine().heal();
+    board.agent().start();
+    wallet.wait_version("2.0.0");
+    update_to(&board, &wallet, "3.0.0");
+    update_to(&board, &wallet, "4.0.0");
+    wallet.wait_kept(&Kept::of("wallet", &[4], &[1, 2, 3, 4], &[3, 4]));
+    assert_eq!(names(&board, &second.release()), None);
 }

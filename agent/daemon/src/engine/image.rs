@@ -17,6 +17,13 @@ pub(super) const HOST: &str = "titania-agent.local";
 /// Path for an app whose name is no path component of a repository (`a..b`): its bytes in hex follow.
 const ODD: &str = "odd/";
 
+/// On an image that somebody else had brought here by its digest before the agent fetched it: it stays when the agent
+/// needs it no longer. No app's name has such a path. A crash after the agent's last own tag is taken off leaves it.
+const OTHERS: &str = "titania-agent.local/kept/others";
+
+/// Digits of an image's id in that tag.
+const OTHERS_DIGITS: usize = 32;
+
 /// How Docker lists the name of an image without one, up to 24.
 const NO_NAME: &str = "<none>";
 
@@ -148,18 +155,29 @@ impl Engine {
         app: &AppName,
         generation: Generation,
     ) -> Result<(), EngineError> {
+        self.name(image, local_repository(app), format!("g{generation}")).await
+    }
+
+    /// Keeps in mind, by a tag, that an image is somebody else's. Again is fine.
+    ///
+    /// # Errors
+    /// As [`Engine::tag`].
+    pub async fn leave_to_others(&self, image: &ImageFacts) -> Result<(), EngineError> {
+        let digits = image.id.trim_start_matches("sha256:").chars().take(OTHERS_DIGITS).collect();
+        self.name(&image.id, OTHERS.to_owned(), digits).await
+    }
+
+    async fn name(&self, image: &str, repo: String, tag: String) -> Result<(), EngineError> {
         let docker = self.wire().docker().await?;
-        let options = TagImageOptions {
-            repo: Some(local_repository(app)),
-            tag: Some(format!("g{generation}")),
-        };
+        let options = TagImageOptions { repo: Some(repo), tag: Some(tag) };
         let words = format!("tag {image}");
         act(&words, ACT, docker.tag_image(image, Some(options))).await
     }
 
     /// Takes the agent's own tag off, and with it the image where no other tag names it. Again is fine.
     ///
-    /// A pull by digest leaves a second name, `repository@digest`, that would keep the image for ever: it goes first.
+    /// A pull by digest leaves a second name, `repository@digest`, that would keep the image for ever: it goes first,
+    /// unless somebody else had brought the image here.
     ///
     /// # Errors
     /// [`EngineError::Conflict`] while a container uses the image: tag and image stay.
@@ -169,8 +187,9 @@ impl Engine {
             return Ok(());
         };
         // On the containerd store a digest's name stands among the tags as well.
-        let is_shared = facts.tags.iter().any(|name| *name != tag && !name.contains('@'));
-        if !is_shared {
+        let is_other = |name: &&String| **name != tag && !name.contains('@');
+        let others: Vec<&String> = facts.tags.iter().filter(is_other).collect();
+        if others.is_empty() {
             for name in facts.digests.iter().filter(|name| !name.starts_with(HOST)) {
                 match self.remove_name(name).await {
                     Ok(()) | Err(EngineError::Conflict { .. }) => {}
@@ -178,7 +197,12 @@ impl Engine {
                 }
             }
         }
-        self.remove_name(&tag).await
+        self.remove_name(&tag).await?;
+        let is_last = others.iter().all(|name| read_local_tag(name).is_none());
+        match others.iter().find(|name| is_of_others(name)).filter(|_| is_last) {
+            Some(kept) => self.remove_name(kept).await, // what they call it stays
+            None => Ok(()),
+        }
     }
 
     /// Ids of images that no name is left for. An engine that crashes while it removes one leaves such: it takes the
@@ -291,11 +315,22 @@ impl Engine {
     }
 }
 
+fn is_of_others(tag: &str) -> bool {
+    tag.strip_prefix(OTHERS).is_some_and(|rest| rest.starts_with(':'))
+}
+
 pub(super) fn is_missing(error: &EngineError) -> bool {
     matches!(error, EngineError::NoSuch { .. }) || error.refusal() == Some(Refusal::ImageMissing)
 }
 
 impl ImageFacts {
+    /// Whether somebody else brought it here, as far as its names tell: none of them is the agent's own, or one says so.
+    pub fn is_of_others(&self) -> bool {
+        let is_own = |tag: &&String| tag.starts_with(HOST) && !tag.contains('@');
+        let mut own = self.tags.iter().filter(is_own);
+        own.clone().next().is_none() || own.any(|tag| is_of_others(tag))
+    }
+
     fn of(told: Told) -> Self {
         let config = told.config.unwrap_or_default();
         let test = config.healthcheck.map(|check| check.test).unwrap_or_default();

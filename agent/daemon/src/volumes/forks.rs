@@ -14,6 +14,7 @@ use titania_core::names::{AppName, Generation, Owner, StartedAt};
 use titania_core::spec::Spec;
 
 use super::error::VolumesError;
+use super::fetching;
 use super::files;
 use super::own::{self, Stubborn};
 use super::paths::{Place, ensure_root, key, state_keys};
@@ -284,6 +285,7 @@ pub fn finish(
     // All names of the fork are on disk before the marker is off it.
     let fork = place.fork(generation);
     durable::sync_folder(&fork).map_err(VolumesError::std("sync", &fork))?;
+    fetching::done(place, generation)?; // a crash right after the tag left it
     files::take_marker(&place.unfinished(generation))
 }
 

@@ -9,7 +9,7 @@
 //! Arrows: of the other rooms only `store::durable`, the tree's one durable rename.
 //!
 //! Layout (DESIGN §5): `<root>/<app>/state/<fork>/<key>/`, beside it `<fork>.json` and markers
-//! `<fork>.unfinished`, `<fork>.owning`; `<root>/<app>/data/<key>/`, its markers
+//! `<fork>.unfinished`, `<fork>.owning`, `<fork>.fetching`; `<root>/<app>/data/<key>/`, its markers
 //! `<root>/<app>/data.<key>.{owning,seeding,seeded}`, which no key can clash with. `<app>/`, `state/` and `data/`
 //! are root's, 0711, because what lies in them decides what runs; forks and volumes are 0700 and the app's.
 
@@ -17,6 +17,7 @@ mod attributes;
 mod bytes;
 mod copy;
 mod error;
+mod fetching;
 mod files;
 mod forks;
 mod handle;

@@ -16,7 +16,7 @@ use super::forks::{self, Parts};
 use super::handle::Volumes;
 use super::mounted::Mounted;
 use super::paths::{Place, System};
-use super::{files, own, seed, tree};
+use super::{fetching, files, own, seed, tree};
 use crate::workers::Cancel;
 
 /// Forks that can't go, each with what is mounted in it.
@@ -98,6 +98,7 @@ impl<'a> Pruning<'a> {
             return Ok(()); // mounted meanwhile
         }
         files::take_marker(&place.beside_fork(number, own::OWNING))?;
+        fetching::done(place, number)?;
         if with_file {
             files::take_marker(&place.fork_file(number))?;
         }

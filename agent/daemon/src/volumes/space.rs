@@ -139,7 +139,7 @@ mod tests {
         let disk = Scratch::disk(1024 * 1024);
         let closed = disk.path().join("closed");
         std::fs::create_dir(&closed).unwrap();
-        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o0)).unwrap();
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
         let below = closed.join("data");
         // Of this thread alone: root's rights over files, and root's own.
         let ended = std::thread::spawn(move || {

@@ -55,17 +55,49 @@ impl Act<'_> {
                     Some(turn)
                 }
             };
-            self.download(&pull).await
+            let is_others = self.is_of_others(generation, &spec.release, &pull).await?;
+            self.download(&pull).await.map(|()| is_others)
         };
         self.app.memory.borrow_mut().progress = None;
-        result?;
+        let is_others = result?;
         let image = self.agent.engine.image_by_name(&pull.name()).await?.ok_or(Fault::LookAgain)?;
         // Before the tag: a crash between the two would leave an image that nobody looks at again.
         self.is_what_was_promised(&image, &spec.release).await?;
         // What is tagged is on the disk: an engine takes layers that it has for whole, also after a power cut.
         self.agent.volumes.sync().await?;
+        if is_others {
+            self.agent.engine.leave_to_others(&image).await?;
+        }
         self.agent.engine.tag(&pull.name(), &self.app.name, generation).await?;
+        self.agent.volumes.fetched(&self.app.name, generation).await?;
         Ok(())
+    }
+
+    /// Whether somebody else brought the image here, who wants it when this app no longer does. If not, that the agent
+    /// pulls it is written down before: a crash between pull and tag leaves an image that looks like another's.
+    async fn is_of_others(
+        &self,
+        generation: Generation,
+        release: &Release,
+        pull: &Pull,
+    ) -> Result<bool, Fault> {
+        let (app, volumes) = (&self.app.name, &self.agent.volumes);
+        // One that was fetched before, and lost its tag since, was judged then.
+        let is_new = self.world.record.intent.as_ref().is_some_and(|i| i.generation == generation);
+        if !is_new || volumes.is_fetching(app, generation).await? {
+            return Ok(false);
+        }
+        // Under another digest, too (that of an index): engines that name images by their config find it so.
+        let names =
+            release.config.map(|config| config.to_string()).into_iter().chain([pull.name()]);
+        for name in names {
+            let image = self.agent.engine.image_by_name(&name).await?;
+            if image.is_some_and(|image| image.is_of_others()) {
+                return Ok(true);
+            }
+        }
+        volumes.fetching(app, generation).await?;
+        Ok(false)
     }
 
     /// An image of the same release under another generation's tag needs no network.
