@@ -90,14 +90,14 @@ fn p2_room_is_made_though_the_history_can_not_be_read() {
     let nameless = made.well("commit").json()["Id"].as_str().unwrap().to_owned();
     let history = board.agent().state().join("history/wallet.jsonl");
     let aside = history.with_extension("aside");
-    std::fs::rename(&history, &aside).unwrap();
+    rustix::fs::rename(&history, &aside).unwrap();
     std::fs::create_dir(&history).unwrap();
     board.disks().unwrap().volumes.leave(8 * MIB);
     start::push(&board, &start::image("3.0.0"));
     wallet.update();
     wait_until(SOON, "what the failed release wrote to go", || !wallet.fork(2, "state").exists());
     std::fs::remove_dir(&history).unwrap();
-    std::fs::rename(&aside, &history).unwrap();
+    rustix::fs::rename(&aside, &history).unwrap();
     wallet.wait_version("3.0.0");
     let wanted = Kept::of("wallet", &[3], &[1, 3], &[1, 3]);
     wallet.wait_kept(&Kept { strays: vec![nameless], ..wanted });
