@@ -34,6 +34,7 @@ mod p2_snapshots;
 mod p2_state;
 mod p2_volume_root;
 mod p3_neighbour;
+mod p3_orphan;
 mod p3_update;
 mod p4_bad_release;
 mod p4_environment;

@@ -183,6 +183,14 @@ impl Engine {
         parse("list containers", &self.wire().well(call).await?)
     }
 
+    /// Its state alone. Docker answers for one that is being started or stopped when that is done.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSuch`] when it is gone.
+    pub async fn state(&self, id: &str) -> Result<ContainerState, EngineError> {
+        Ok(state(&self.inspect(id).await?.state.status))
+    }
+
     /// One container, whoever made it; `name` is an id or a name.
     pub(super) async fn inspect(&self, name: &str) -> Result<Inspected, EngineError> {
         let act = format!("inspect container {}", short(name));

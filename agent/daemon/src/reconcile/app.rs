@@ -82,6 +82,8 @@ pub struct Memory {
     pub young_until: Option<Moment>,
     /// What this run did and saw.
     pub evidence: Evidence,
+    /// Nothing of its containers runs without the engine's knowledge, since it came last.
+    pub has_no_orphans: bool,
     /// The generation whose image was looked into last for an end of its container, and when.
     pub looked: Option<(Generation, Moment)>,
     /// How often each step failed in a row.
@@ -255,6 +257,7 @@ impl Memory {
             candidate: Candidate::Unknown,
             young_until: None,
             evidence: Evidence::default(),
+            has_no_orphans: false,
             looked: None,
             failures: BTreeMap::new(),
             unsure: 0,

@@ -16,7 +16,7 @@ use titania_core::time::Millis;
 use super::agent::Agent;
 use super::fault::Fault;
 use super::news::Told;
-use super::{apps, hearing, leaks, publish};
+use super::{apps, hearing, leaks, orphans, publish};
 use crate::board::clock;
 use crate::board::userland::Userland;
 use crate::engine::{About, EngineError, Kind, Role};
@@ -67,6 +67,7 @@ pub async fn keep(agent: Rc<Agent>, userland: Userland) {
                 away = AWAY_FIRST;
                 agent.exits.borrow_mut().connected();
                 leaks::engine_came(&agent);
+                orphans::engine_came(&agent);
                 tidy(&agent, &instance).await;
                 apps::adopt_strays(&agent, &instance).await;
                 show_ready(&agent);

@@ -29,6 +29,7 @@ mod leftovers;
 mod limits;
 mod news;
 mod observe;
+mod orphans;
 mod outlet;
 mod perform;
 mod polls;

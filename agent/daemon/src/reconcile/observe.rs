@@ -21,7 +21,7 @@ use super::agent::Agent;
 use super::app::{App, Look, Memory};
 use super::exits::Ended;
 use super::probes::Subject;
-use super::{candidate, ends, evidence, gates};
+use super::{candidate, ends, evidence, gates, orphans};
 use crate::board::clock;
 use crate::engine::{Role, Seen};
 use crate::volumes::VolumesError;
@@ -99,6 +99,7 @@ async fn look(agent: &Agent, app: &App) -> Result<Look, (Reason, WaitingFor)> {
     );
     let mut containers = containers.map_err(of_engine)?;
     containers.retain(is_own);
+    orphans::end(agent, app, &containers).await.map_err(of_engine)?;
     wait_for_dies(agent, &containers).await;
     let tags = tags.map_err(of_engine)?;
     let images = tags.into_iter().filter(|tag| tag.app == app.name).map(|tag| tag.generation);
