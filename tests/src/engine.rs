@@ -7,7 +7,7 @@
 use crate::SOON;
 use crate::container::Container;
 use crate::http::{Place, Response, ask};
-use crate::process::{Process, find};
+use crate::process::{Process, find, run};
 use crate::wait::wait_until;
 use crate::{mapping, namespace};
 use nix::sys::signal::Signal;
@@ -226,6 +226,15 @@ impl Engine {
             .collect();
         found.sort_by_key(Container::name);
         found
+    }
+
+    /// Ids of the containers that containerd runs, whatever dockerd knows of them.
+    pub fn tasks(&self) -> Vec<String> {
+        let socket = self.path("containerd.sock");
+        let told = run("ctr", &["--address", &socket, "--namespace", "moby", "tasks", "ls"]);
+        let lines = told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let lives = |words: &Vec<&str>| matches!(words[..], [_, _, state] if state != "STOPPED");
+        lines.skip(1).filter(lives).map(|words| words[0].to_owned()).collect()
     }
 
     /// One container by name or id.

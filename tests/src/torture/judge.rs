@@ -4,6 +4,7 @@ use super::fault::{Fault, Thing};
 use super::inject::Wound;
 use super::kept;
 use super::scene::{Pushed, Scene};
+use crate::container::Container;
 use crate::vm::{Act, Look, at_rest, never_two, right_one_first};
 use crate::wait_between;
 use serde_json::Value;
@@ -97,6 +98,7 @@ pub fn all(scene: &mut Scene, wound: &Wound, fault: Fault, pushed: &Pushed) {
         let look = scene.look();
         let mut complaints = at_rest(&look, &scene.known, &version);
         complaints.extend(kept::complaints(scene, &look));
+        complaints.extend(unknown_to_the_engine(scene));
         match complaints.is_empty() {
             true => Ok(look),
             false => Err(complaints.join("\n")),
@@ -109,6 +111,20 @@ pub fn all(scene: &mut Scene, wound: &Wound, fault: Fault, pushed: &Pushed) {
     look.text("data stamps").clone_into(&mut scene.known.data_stamps);
     scene.generation = look.record()["current"]["generation"].as_u64().unwrap_or(0);
     scene.acts.settle(scene.generation);
+}
+
+/// What runs, and the engine does not know of.
+fn unknown_to_the_engine(scene: &Scene) -> Vec<String> {
+    let engine = scene.board.engine();
+    let known: Vec<String> = engine.containers().iter().map(Container::id).collect();
+    let unknown: Vec<String> =
+        engine.tasks().into_iter().filter(|id| !known.contains(id)).collect();
+    let running = engine.containers().iter().filter(|one| one.is_running()).count();
+    let tasks = engine.tasks().len();
+    (!unknown.is_empty() || tasks != running)
+        .then(|| format!("P3: {tasks} run, the engine knows of {running}; removed: {unknown:?}"))
+        .into_iter()
+        .collect()
 }
 
 /// Never two, and the right one first.

@@ -1,3 +1,5 @@
+//! What is said to containerd, and read of it.
+
 use super::*;
 
 /// An answer to `Get` of a running container, as it is written down in its definition.

@@ -31,6 +31,7 @@ mod refusal;
 mod seen;
 mod throwaway;
 mod transport;
+mod trial;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -9,11 +9,10 @@ use std::io::Read as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
+use bollard::models::{ContainerCreateBody, HostConfig};
 use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions};
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
-use titania_core::definition::Port;
 use titania_core::names::{AppName, InstanceId};
 
 use super::archive::Archive;
@@ -22,9 +21,6 @@ use super::error::EngineError;
 use super::seen::{LABEL_APP, LABEL_INSTANCE};
 use super::transport::act;
 use super::{Engine, short};
-
-/// User and group of a process that needs no rights.
-const NOBODY: &str = "65534:65534";
 
 /// Links followed until a file is given up: as Linux does (path_resolution(7): 40), but no image needs more than a few.
 const LINKS_MAX: usize = 8;
@@ -95,45 +91,7 @@ impl Engine {
         self.throwaway_of(app, instance, body(instance, image)).await
     }
 
-    /// Whether the engine gives this port out: starts `<app>-probe` with it published, and removes it. Its one process
-    /// is the engine's own init, which finds no program to start and ends; nothing of the image is run.
-    ///
-    /// # Errors
-    /// The engine's no, among others: [`EngineError::allocated_port`] tells whether its own list of ports has it.
-    pub async fn try_port(
-        &self,
-        app: &AppName,
-        instance: &InstanceId,
-        image: &str,
-        network: &str,
-        port: &Port,
-    ) -> Result<(), EngineError> {
-        let inside = format!("{}/{}", port.container, port.protocol);
-        let binding = PortBinding {
-            host_ip: Some(port.address.clone()),
-            host_port: Some(port.host.to_string()),
-        };
-        let host = HostConfig {
-            network_mode: Some(network.to_string()),
-            port_bindings: Some(HashMap::from([(inside.clone(), Some(vec![binding]))])),
-            init: Some(true),
-            cap_drop: Some(vec!["ALL".to_string()]),
-            security_opt: Some(vec!["no-new-privileges".to_string()]),
-            ..HostConfig::default()
-        };
-        let wanted = ContainerCreateBody {
-            host_config: Some(host),
-            exposed_ports: Some(vec![inside]),
-            user: Some(NOBODY.to_string()),
-            ..body(instance, image)
-        };
-        let probe = self.throwaway_of(app, instance, wanted).await?;
-        let started = self.start(probe.id()).await;
-        probe.remove().await?;
-        started.map(drop)
-    }
-
-    async fn throwaway_of(
+    pub(super) async fn throwaway_of(
         &self,
         app: &AppName,
         instance: &InstanceId,
@@ -277,7 +235,7 @@ impl Throwaway {
     }
 }
 
-fn body(instance: &InstanceId, image: &str) -> ContainerCreateBody {
+pub(super) fn body(instance: &InstanceId, image: &str) -> ContainerCreateBody {
     let network_mode = Some("none".to_string());
     ContainerCreateBody {
         image: Some(image.to_string()),
