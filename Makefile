@@ -60,7 +60,9 @@ unit:
 	$(CARGO) test --workspace --exclude titania-tests
 	$(CARGO) test -p titania-tests --lib --bins --test layout
 
+# Fetched before: what a case builds for itself it builds on a board of its own, which has no network.
 e2e: setup
+	$(CARGO) fetch --locked --quiet
 	$(CARGO) test -p titania-tests --test e2e -- --test-threads=$(E2E_THREADS)
 
 torture: setup

@@ -62,6 +62,7 @@ pub fn prunable(w: &World) -> Prunable {
     // A fork that was the highest when it went left its file behind; with a higher one that is no longer needed.
     let highest = w.forks.iter().filter(|f| f.file.is_some()).map(|f| f.generation).max();
     let lone = w.forks.iter().filter(|f| !f.folder && f.file.is_some());
+    let lone = lone.filter(|f| !w.evidence.mounted.contains(&f.generation));
     gone.extend(lone.map(|f| f.generation).filter(|g| Some(*g) != highest && !needed.contains(g)));
     // One that somebody else's container uses can't go: trying again and again would be all that is done.
     let in_use = &w.evidence.in_use;

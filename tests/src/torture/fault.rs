@@ -165,11 +165,12 @@ pub enum Thing {
 
 impl Fault {
     /// Outcomes that an update may have had before the last one, of its release.
-    pub fn ends_before(self) -> &'static [&'static str] {
+    pub fn ends_before(self, kind: Kind) -> &'static [&'static str] {
         match self {
             // Killed twice, it may have missed two ends of a release that exits: the third start is the last one then, and who
             // is to blame is not known (DESIGN §4).
-            Self::Killed(Victim::Agent) => &[],
+            Self::Killed(Victim::AgentTwice) if kind == Kind::Crashing => &["inconclusive"],
+            Self::Killed(Victim::Agent | Victim::AgentTwice) => &[],
             // What does not fit its digest is not taken, and that is told once.
             Self::Registry(_) => &["refused"],
             // Without its record an agent may begin anew what it had under way.

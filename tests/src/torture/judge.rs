@@ -71,7 +71,8 @@ pub fn wait_end(scene: &mut Scene, fault: Fault, pushed: &Pushed) {
     }
     let wanted = if pushed.kind.is_bad() { old } else { pushed.version.clone() };
     // A person may have started the other one a moment ago: the agent stops it.
-    wait_between(BACK_MAX, LOOK_PAUSE, "the right release to run, alone", || {
+    let limit = if fault.may_run_two() { BACK_MAX } else { Duration::ZERO };
+    wait_between(limit, LOOK_PAUSE, "the right release to run, alone", || {
         let version = scene.app.version();
         let running = scene.app.running().len();
         match version.as_deref() == Some(wanted.as_str()) && running == 1 {
@@ -114,17 +115,13 @@ pub fn all(scene: &mut Scene, wound: &Wound, fault: Fault, pushed: &Pushed) {
 }
 
 /// What runs, and the engine does not know of.
-fn unknown_to_the_engine(scene: &Scene) -> Vec<String> {
+fn unknown_to_the_engine(scene: &Scene) -> Option<String> {
     let engine = scene.board.engine();
-    let known: Vec<String> = engine.containers().iter().map(Container::id).collect();
-    let unknown: Vec<String> =
-        engine.tasks().into_iter().filter(|id| !known.contains(id)).collect();
-    let running = engine.containers().iter().filter(|one| one.is_running()).count();
-    let tasks = engine.tasks().len();
-    (!unknown.is_empty() || tasks != running)
-        .then(|| format!("P3: {tasks} run, the engine knows of {running}; removed: {unknown:?}"))
-        .into_iter()
-        .collect()
+    let tasks = engine.tasks();
+    let running: Vec<String> =
+        engine.containers().iter().filter(|one| one.is_running()).map(Container::id).collect();
+    let unknown: Vec<&String> = tasks.iter().filter(|id| !running.contains(id)).collect();
+    (!unknown.is_empty()).then(|| format!("P3: without the engine's knowledge run {unknown:?}"))
 }
 
 /// Never two, and the right one first.
@@ -157,12 +154,12 @@ fn of_history(scene: &Scene, fault: Fault, pushed: &Pushed) -> Vec<String> {
     let is_right = is_lost
         || match pushed.kind.is_bad() {
             false => *last == "committed",
-            true => *last == "rolled_back" || fault.ends_before().contains(last),
+            true => *last == "rolled_back" || fault.ends_before(pushed.kind).contains(last),
         };
-    let is_known = before.iter().all(|end| fault.ends_before().contains(end));
+    let is_known = before.iter().all(|end| fault.ends_before(pushed.kind).contains(end));
     if !is_right || !is_known || ends.len() > TRIES_MAX {
         let right = if pushed.kind.is_bad() { "rolled_back" } else { "committed" };
-        let before = fault.ends_before();
+        let before = fault.ends_before(pushed.kind);
         complaints
             .push(format!("P4: it ended as {ends:?}; right is {right}, before it {before:?}"));
     }

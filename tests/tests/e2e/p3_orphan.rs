@@ -2,11 +2,14 @@
 //! ended before anything of the app is started.
 
 use crate::start;
-use harness::{App, Board, Place, SOON, ask_within, wait_until};
+use harness::{App, Board, Place, SOON, ask_within, wait_between, wait_until};
 use std::fs;
+use std::time::Duration;
 
 /// The engine has written down that a container runs some 10 ms after its program began: not each try hits that.
 const TRIES: usize = 20;
+/// Between two looks for a program: it must be found before the engine has written it down.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Processes of a container that are its program by now.
 fn programs(id: &str) -> Vec<u32> {
@@ -26,7 +29,7 @@ fn programs_of(app: &App) -> Vec<u32> {
 /// Kills the engine when the container's program is there, then does `then`, and starts the engine anew; the programs of
 /// whose life it does not know.
 fn crash_when_it_runs(board: &Board, id: &str, then: impl FnOnce()) -> Vec<u32> {
-    wait_until(SOON, "its program", || !programs(id).is_empty());
+    wait_between(SOON, PAUSE, "its program", || !programs(id).is_empty());
     board.engine().kill();
     then();
     board.engine().start();

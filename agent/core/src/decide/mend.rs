@@ -20,7 +20,13 @@ pub(super) fn committed(w: &World, c: &Committed) -> Option<Decision> {
     let (g, spec) = (c.generation, &c.spec);
     let step = match doubt(w, g).filter(|_| !runs(w, g))? {
         Doubt::Gone | Doubt::Needed if w.images.contains(&g) => Step::Look(g, spec.clone()),
-        Doubt::Needed => Step::Fetch(g, spec.clone()),
+        // Its container is here: it is started meanwhile.
+        Doubt::Needed if is_put_off(w, g) => return None,
+        Doubt::Needed => match w.evidence.sought.filter(|(s, _)| *s == g) {
+            None => Step::Seek(g, spec.clone()),
+            Some((_, false)) => return None,
+            Some(_) => Step::Fetch(g, spec.clone()),
+        },
         Doubt::Sound | Doubt::Gone => return None,
         Doubt::Suspected => Step::Look(g, spec.clone()),
         Doubt::Damaged if is_repaired(w, g) => {
@@ -75,7 +81,18 @@ fn not_condemned(w: &World, i: &Intent, code: Code, message: &str) -> Decision {
 /// Whether a committed release can't run for what became of its image on this disk.
 pub(super) fn is_damaged(w: &World, g: Generation) -> bool {
     let is_known = doubt(w, g) == Some(Doubt::Damaged) || has_failed(w, g);
-    is_known && !runs(w, g)
+    (is_known || is_bare(w, g)) && !runs(w, g)
+}
+
+/// Whether nothing but a container is left of it, which would not start, of an image that nobody has.
+fn is_bare(w: &World, g: Generation) -> bool {
+    let is_nowhere = w.evidence.sought == Some((g, false));
+    doubt(w, g) == Some(Doubt::Needed) && is_nowhere && w.failure(g, StepName::Start).is_some()
+}
+
+/// Whether the registry is not to be asked yet.
+fn is_put_off(w: &World, g: Generation) -> bool {
+    w.failure(g, StepName::Fetch).is_some_and(|failed| failed.retry_at > w.now)
 }
 
 /// Whether it can't be mended either: it was fetched again in vain, or others hold its layers.

@@ -89,7 +89,9 @@ fn inspected(w: &World, new: Generation) -> Option<&Arc<Spec>> {
 fn needs_image(w: &World, i: &Intent) -> bool {
     let new = i.generation;
     let is_compared = w.container(new).is_some_and(|c| w.evidence.compared.as_ref() == Some(&c.id));
-    let is_seed = |failed: &Failure| failed.reason.code == Code::ImageMissing;
+    // Where an old one was stopped for it that ends the try: to fetch would take longer, and a second stop.
+    let is_first = w.record.current.is_none();
+    let is_seed = |failed: &Failure| is_first && failed.reason.code == Code::ImageMissing;
     inspected(w, new).is_none()
         || !is_compared
         || w.failure(new, StepName::Fork).is_some_and(is_seed)

@@ -77,13 +77,6 @@ impl State {
         self.w.evidence.doubt = Some((g, doubt));
     }
 
-    /// A pull was refused: the container of an image that is gone is started once more.
-    pub fn not_fetched(&mut self, g: Generation) {
-        if self.w.evidence.doubt == Some((g, Doubt::Needed)) {
-            self.w.evidence.doubt = Some((g, Doubt::Gone));
-        }
-    }
-
     /// Container and image go; what is fetched then is whole, but for layers that another app holds.
     pub fn repair(&mut self, g: Generation) {
         let release = self.release(g);

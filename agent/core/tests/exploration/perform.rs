@@ -360,10 +360,8 @@ impl State {
         let (reason, retry_at) = (reason(code, class), Moment(1));
         self.w.evidence.failed.retain(|f| (f.generation, f.step) != (g, name));
         self.w.evidence.failed.push(Failure { generation: g, step: name, reason, retry_at });
-        match step {
-            Step::Start(_) => self.sent(g),
-            Step::Fetch(..) => self.not_fetched(g),
-            _ => {}
+        if let Step::Start(_) = step {
+            self.sent(g);
         }
     }
 }

@@ -51,10 +51,13 @@ impl Userland {
     }
 }
 
-/// Whether the kernel was told of programs that run those of others, emulators among them (binfmt_misc).
+/// Whether the kernel may have been told of programs that run those of others, emulators among them (binfmt_misc): also
+/// where that can't be seen, as in a /proc of the unit's own.
 pub fn runs_others() -> bool {
-    let Ok(told) = std::fs::read_dir("/proc/sys/fs/binfmt_misc") else {
-        return false;
+    let folder = Path::new("/proc/sys/fs/binfmt_misc");
+    let Some(told) = std::fs::read_dir(folder).ok().filter(|_| folder.join("status").exists())
+    else {
+        return true;
     };
     told.flatten().any(|entry| !matches!(entry.file_name().to_str(), Some("register" | "status")))
 }

@@ -18,6 +18,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, TE};
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// Where Docker's containerd listens, from the folder of the engine's own socket: the system's, dockerd's own, beside it.
@@ -59,13 +60,14 @@ impl Containerd {
         Ok(matches!(status, Some(CREATED | RUNNING | PAUSED | PAUSING)))
     }
 
-    /// Ends the processes of this container, by SIGKILL where `grace` was not enough.
+    /// Ends the processes of this container, by SIGKILL where `grace` was not enough. A signal of another name than
+    /// those that this room knows is SIGTERM.
     ///
     /// # Errors
     /// As [`Containerd::is_alive`], or it would not end.
-    pub async fn end(&self, id: &str, grace: Duration) -> io::Result<()> {
-        timeout(ANSWER, self.ask("Kill", &kill(id, TERM, false))).await??;
-        if timeout(grace, self.ask("Wait", &text(1, id))).await.is_err() {
+    pub async fn end(&self, id: &str, signal: &str, grace: Duration) -> io::Result<()> {
+        timeout(ANSWER, self.ask("Kill", &kill(id, number_of(signal), false))).await??;
+        if !matches!(timeout(grace, self.ask("Wait", &text(1, id))).await, Ok(Ok(_))) {
             timeout(ANSWER, self.ask("Kill", &kill(id, KILL, true))).await??;
             timeout(ANSWER, self.ask("Wait", &text(1, id))).await??;
         }
@@ -79,7 +81,7 @@ impl Containerd {
         let stream = UnixStream::connect(&self.socket).await?;
         let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
         let (mut sender, connection) = handshake.await.map_err(io::Error::other)?;
-        let driver = tokio::spawn(connection);
+        let _driver = Driver(tokio::spawn(connection));
         let answer = async {
             let uri = format!("http://containerd/containerd.services.tasks.v1.Tasks/{method}");
             let request = Request::builder()
@@ -100,9 +102,29 @@ impl Containerd {
                 true => Ok(Some(unframed(&body.to_bytes())?)),
             }
         };
-        let answer = answer.await;
-        driver.abort();
-        answer
+        answer.await
+    }
+}
+
+/// The task that a connection is moved by; ends with it, also where an answer is no longer waited for.
+struct Driver(JoinHandle<Result<(), hyper::Error>>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A signal's number on Linux.
+fn number_of(signal: &str) -> u8 {
+    match signal {
+        "SIGHUP" => 1,
+        "SIGINT" => 2,
+        "SIGQUIT" => 3,
+        "SIGKILL" => KILL,
+        "SIGUSR1" => 10,
+        "SIGUSR2" => 12,
+        _ => TERM,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Promise: one thread. Cells are borrowed for the length of an expression, never across an `await`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -54,6 +54,8 @@ pub struct Agent {
     pub exits: RefCell<Exits>,
     /// Ends that the engine may not tell of.
     pub ends: Ends,
+    /// How often the engine came, or went.
+    pub comings: Cell<u64>,
     /// Ports that the engine refuses, or keeps for nobody.
     pub leaks: RefCell<Leaks>,
     /// Probes.

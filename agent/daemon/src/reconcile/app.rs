@@ -20,10 +20,10 @@ use titania_core::time::{Millis, Moment};
 use titania_core::world::{Candidate, Evidence, RecordFrom, World};
 use tokio::sync::Notify;
 
-use super::backoff;
 use super::news::Block;
 use super::perform::Early;
 use super::requests::Taken;
+use super::{backoff, orphans};
 use crate::engine::Seen;
 
 mod over;
@@ -82,8 +82,8 @@ pub struct Memory {
     pub young_until: Option<Moment>,
     /// What this run did and saw.
     pub evidence: Evidence,
-    /// Nothing of its containers runs without the engine's knowledge, since it came last.
-    pub has_no_orphans: bool,
+    /// Whether something of its containers runs without the engine's knowledge.
+    pub orphans: orphans::Looked,
     /// The generation whose image was looked into last for an end of its container, and when.
     pub looked: Option<(Generation, Moment)>,
     /// How often each step failed in a row.
@@ -257,7 +257,7 @@ impl Memory {
             candidate: Candidate::Unknown,
             young_until: None,
             evidence: Evidence::default(),
-            has_no_orphans: false,
+            orphans: orphans::Looked::default(),
             looked: None,
             failures: BTreeMap::new(),
             unsure: 0,

@@ -74,6 +74,8 @@ pub async fn keep(agent: Rc<Agent>, userland: Userland) {
                 let began = clock::moment();
                 let error = listen(&agent, events).await;
                 agent.exits.borrow_mut().broke();
+                // Now as well: what is asked next may be answered by the next one, before it is known to be another.
+                orphans::engine_came(&agent);
                 agent.heard.notify_waiters();
                 log::info!("the engine's event stream ended: {error}");
                 agent.all_stale();

@@ -93,7 +93,9 @@ pub async fn first_shut(agent: &Agent, app: &App, world: &World) -> Option<Gate>
     let held = world.record.current.as_ref().filter(|_| runs);
     let held = held.map(|c| c.spec.definition.shape.ports.as_slice()).unwrap_or_default();
     let (port, mut gate) = ports::taken(&intent.spec.definition.shape.ports, held)?;
-    if runs && let Some((reason, until)) = leaks::held_back(agent, app, world, port).await {
+    if runs
+        && let Some((reason, until)) = leaks::held_back(agent, app, world, port, &gate.reason).await
+    {
         (gate.reason, gate.look_again) = (reason, Some(until));
     }
     Some(gate)

@@ -26,7 +26,7 @@ use super::fault::Fault;
 use super::news::Told;
 use super::perform::Act;
 use crate::board::clock;
-use crate::engine::{EngineError, Kind};
+use crate::engine::{EngineError, Kind, Refusal};
 
 /// The file that asks for a restart of the engine, in the folder that the service manager made for the agent.
 const REQUEST: &str = "engine-restart";
@@ -34,6 +34,10 @@ const REQUEST: &str = "engine-restart";
 const NOTE: &str = "engine-restart.boot";
 /// Between two looks at a port that a container has, or nobody knows who.
 const HELD_LOOK: Millis = Millis::seconds(10);
+/// The same while another app is updated, and this one runs: to look makes a container.
+const AFTER_UPDATE_LOOK: Millis = Millis::seconds(60);
+/// What helps, where that is a person's to choose.
+const HINT_CHOOSE: &str = "systemctl restart docker, when what it stops may be stopped";
 /// What helps.
 const HINT: &str = "systemctl restart docker; apps that ran are started again";
 
@@ -114,25 +118,32 @@ pub async fn refused(act: &Act<'_>, port: u16, error: &EngineError) -> Fault {
 
 /// An update alone waits for `port`, which somebody has, and its app runs: what is known of that, and when to look again.
 /// No start is tried then, so a container that runs nothing is started with that port, for the engine's words: at most
-/// once a life of the engine, but where its list has the port. Null: no more is known than that somebody has it.
+/// once a life of the engine, but where its list has the port. Null: no more is known than what is `said`.
 pub async fn held_back(
     agent: &Agent,
     app: &App,
     world: &World,
     port: &Port,
+    said: &Reason,
 ) -> Option<(Reason, Moment)> {
     let now = clock::moment();
     let known = agent.leaks.borrow().found.get(&port.host).cloned();
     if let Some((until, reason)) = known.filter(|(until, _)| *until > now) {
         return Some((reason, until));
     }
-    let (reason, wait) = look(agent, app, world, port).await?;
+    let (reason, wait) = look(agent, app, world, port, said).await?;
     let until = clock::moment().after(wait);
     agent.leaks.borrow_mut().found.insert(port.host, (until, reason.clone()));
     Some((reason, until))
 }
 
-async fn look(agent: &Agent, app: &App, world: &World, port: &Port) -> Option<(Reason, Millis)> {
+async fn look(
+    agent: &Agent,
+    app: &App,
+    world: &World,
+    port: &Port,
+    said: &Reason,
+) -> Option<(Reason, Millis)> {
     let kind = agent.shared.borrow().about.as_ref().map(|about| about.kind);
     if kind != Some(Kind::Docker) || agent.leaks.borrow().unlisted.contains(&port.host) {
         return None;
@@ -155,16 +166,17 @@ async fn look(agent: &Agent, app: &App, world: &World, port: &Port) -> Option<(R
                     let lost = agent.engine.lost_by_a_restart(&instance).await;
                     let lost =
                         lost.unwrap_or_else(|error| Some(format!("one not known ({error})")));
+                    let lost = lost.map(|one| format!("the container {one} would not come back"));
                     let cost = Cost { lost, app_runs: true, ..Cost::default() };
                     Some(leaked(agent, &app.name, port.host, cost))
                 }
             }
         }
-        Err(error) if error.is_unknown() || error.is_away() => None,
-        other => {
-            if let Err(error) = other {
-                log::info!("{}: port {} is not the engine's: {error}", app.name, port.host);
-            }
+        Err(error) if error.refusal() != Some(Refusal::PortInUse) => {
+            log::info!("{}: whose port {} is can't be told: {error}", app.name, port.host);
+            (!error.is_unknown() && !error.is_away()).then(|| (said.clone(), AFTER_UPDATE_LOOK))
+        }
+        _ => {
             agent.leaks.borrow_mut().unlisted.insert(port.host);
             None
         }
@@ -224,7 +236,9 @@ fn leaked(agent: &Agent, app: &AppName, port: u16, cost: Cost) -> (Reason, Milli
         let state = memory.status.as_ref().map(|status| status.state);
         other.name != *app && state == Some(AppState::Updating)
     });
-    let cost = Cost { others_update, ..cost };
+    let (app_runs, lost) = (cost.app_runs, cost.lost);
+    let lost = lost.or_else(|| kept_up(agent, app).filter(|_| app_runs));
+    let cost = Cost { others_update, lost, app_runs };
     let remedy = remedy(now, since, asked, &cost);
     let what = format!("the engine keeps port {port} of the board for no container");
     let answer = (remedy == Remedy::Ask).then(|| ask(agent, &what));
@@ -237,12 +251,12 @@ fn leaked(agent: &Agent, app: &AppName, port: u16, cost: Cost) -> (Reason, Milli
         Remedy::AfterUpdate => "its restart waits for the update of another app".to_owned(),
         Remedy::Tell => "its restart was asked for once in this boot, and not again".to_owned(),
         Remedy::Refrain => {
-            let lost = cost.lost.unwrap_or_default();
-            format!("its restart is not asked for: the container {lost} would not come back")
+            format!("its restart is not asked for: {}", cost.lost.unwrap_or_default())
         }
     };
     let message = format!("{what}; {done}");
-    let reason = Reason::new(Code::PortLeaked, Class::Environment, message, HINT, clock::wall());
+    let hint = if remedy == Remedy::Refrain { HINT_CHOOSE } else { HINT };
+    let reason = Reason::new(Code::PortLeaked, Class::Environment, message, hint, clock::wall());
     if matches!(answer, Some(Ok(()))) {
         let text = format!("{app}: {}", reason.message);
         let kind = EventType::EngineRestartAsked;
@@ -252,7 +266,24 @@ fn leaked(agent: &Agent, app: &AppName, port: u16, cost: Cost) -> (Reason, Milli
     agent.outlet.changed();
     let is_over =
         matches!(remedy, Remedy::Tell | Remedy::Refrain) || matches!(answer, Some(Err(_)));
-    (reason, if is_over { backoff::SHORT_MAX } else { LOOKS_APART })
+    let wait = match remedy {
+        _ if is_over => backoff::SHORT_MAX,
+        Remedy::AfterUpdate if app_runs => AFTER_UPDATE_LOOK,
+        _ => LOOKS_APART,
+    };
+    (reason, wait)
+}
+
+/// Another app that runs and is not to be stopped now, as an operator or its definition says: for an update alone of this
+/// one that holds, too.
+fn kept_up(agent: &Agent, app: &AppName) -> Option<String> {
+    agent.all().iter().filter(|other| other.name != *app).find_map(|other| {
+        let memory = other.memory.borrow();
+        let current = memory.record.current.as_ref()?;
+        let has_window = current.spec.definition.update.window.is_some();
+        (memory.record.hold.is_some() || has_window)
+            .then(|| format!("{} would be stopped, which is held or has a window", other.name))
+    })
 }
 
 /// When a restart was asked for in this boot, if it was; by an agent before this one: long ago.

@@ -99,7 +99,7 @@ async fn look(agent: &Agent, app: &App) -> Result<Look, (Reason, WaitingFor)> {
     );
     let mut containers = containers.map_err(of_engine)?;
     containers.retain(is_own);
-    orphans::end(agent, app, &containers).await.map_err(of_engine)?;
+    orphans::end(agent, app, &containers).await.map_err(|reason| (reason, WaitingFor::Engine))?;
     wait_for_dies(agent, &containers).await;
     let tags = tags.map_err(of_engine)?;
     let images = tags.into_iter().filter(|tag| tag.app == app.name).map(|tag| tag.generation);

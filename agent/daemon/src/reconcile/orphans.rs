@@ -2,45 +2,87 @@
 //! nothing of it afterwards ([`Containerd`]). Beside it another container of the app would be a second one on its data;
 //! itself it can never be started again.
 //!
-//! Promise: once each time that the engine comes, before anything is decided for an app, those of its containers that
-//! are down by the engine's word are asked for, and what lives of them is ended. Only where the engine says so again
-//! after that: one that is being started meanwhile is left alone. Where containerd can't be asked nothing is known.
+//! Promise: each time that the engine comes, before anything is decided for an app, those of its containers that are down
+//! by the engine's word are asked for, and what lives of them is ended, with the signal and the grace of its definition.
+//! Only where the engine says so again after that: one that is being started meanwhile is left alone. While one would not
+//! end nothing is done for its app; where containerd does not tell, it is asked [`LOOKS_MAX`] times, then nothing is known.
 
 use std::time::Duration;
 
+use titania_core::definition::Stop;
 use titania_core::event::{EventType, Level};
+use titania_core::names::Generation;
+use titania_core::reason::{Class, Code, Reason};
 use titania_core::status::ContainerState;
 
 use super::agent::Agent;
-use super::app::App;
+use super::app::{App, Memory};
 use super::news::Told;
-use crate::engine::{Containerd, EngineError, Seen};
+use crate::board::clock;
+use crate::engine::{Containerd, EngineError, Role, Seen};
 
-/// Until SIGKILL: the engine's own for a stop that says nothing else.
-const GRACE: Duration = Duration::from_secs(10);
+/// How often it is asked, where it does not answer: a board that has just crashed may be slow.
+const LOOKS_MAX: u32 = 5;
 
-/// The engine came: all are to be looked for.
-pub fn engine_came(agent: &Agent) {
-    for app in agent.all() {
-        app.memory.borrow_mut().has_no_orphans = false;
-    }
+/// How far the look at one app has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// At which coming of the engine it came to its end.
+    ended: Option<u64>,
+    /// Looks since that had no answer.
+    unanswered: u32,
 }
 
-/// Ends them, of one app. What fails is told in the log: the app is decided on as the engine tells it.
+/// The engine came, or went: all are to be looked for.
+pub fn engine_came(agent: &Agent) {
+    agent.comings.set(agent.comings.get().wrapping_add(1));
+}
+
+/// Ends them, of one app.
 ///
 /// # Errors
-/// The engine's: who lives is not known then.
-pub async fn end(agent: &Agent, app: &App, seen: &[Seen]) -> Result<(), EngineError> {
-    if app.memory.borrow().has_no_orphans {
+/// One would not end, or who lives is not known yet: nothing may be started.
+pub async fn end(agent: &Agent, app: &App, seen: &[Seen]) -> Result<(), Reason> {
+    let coming = agent.comings.get();
+    let looked = app.memory.borrow().orphans;
+    if looked.ended == Some(coming) {
         return Ok(());
     }
     if let Some(containerd) = Containerd::beside(agent.engine.socket()) {
         for one in seen.iter().filter(|one| is_down(one.state)) {
-            end_one(agent, app, &containerd, one).await?;
+            let unanswered = match end_one(agent, app, &containerd, one).await {
+                Ok(()) => continue,
+                Err(Fault::Unanswered(why)) if looked.unanswered >= LOOKS_MAX => {
+                    log::warn!("{}: whether {} runs is not known: {why}", app.name, one.name);
+                    continue;
+                }
+                Err(Fault::Unanswered(why)) => why,
+                Err(Fault::Lives(why)) => {
+                    return Err(reason(&why, "dmesg, then restart the board"));
+                }
+                Err(Fault::Engine(error)) => return Err(error.reason(clock::wall())),
+            };
+            app.memory.borrow_mut().orphans.unanswered = looked.unanswered + 1;
+            let message =
+                format!("containerd does not tell whether {} runs: {unanswered}", one.name);
+            return Err(reason(&message, "systemctl status containerd"));
         }
     }
-    app.memory.borrow_mut().has_no_orphans = true;
+    app.memory.borrow_mut().orphans = Looked { ended: Some(coming), unanswered: 0 };
     Ok(())
+}
+
+fn reason(message: &str, hint: &str) -> Reason {
+    Reason::new(Code::EngineError, Class::Environment, message, hint, clock::wall())
+}
+
+/// What kept an orphan from being found, or from ending.
+enum Fault {
+    /// containerd did not answer.
+    Unanswered(String),
+    /// It lives on.
+    Lives(String),
+    Engine(EngineError),
 }
 
 async fn end_one(
@@ -48,24 +90,27 @@ async fn end_one(
     app: &App,
     containerd: &Containerd,
     seen: &Seen,
-) -> Result<(), EngineError> {
-    match containerd.is_alive(&seen.id).await {
-        Ok(true) => {}
-        Ok(false) => return Ok(()),
-        Err(error) => {
-            log::debug!("{}: containerd does not tell of {}: {error}", app.name, seen.name);
-            return Ok(());
-        }
+) -> Result<(), Fault> {
+    let is_alive = containerd.is_alive(&seen.id).await;
+    if !is_alive.map_err(|error| Fault::Unanswered(error.to_string()))? {
+        return Ok(());
     }
     match agent.engine.state(&seen.id).await {
         Ok(state) if is_down(state) => {}
         Ok(_) | Err(EngineError::NoSuch { .. }) => return Ok(()), // it was being started, or removed
-        Err(error) => return Err(error),
+        Err(error) => return Err(Fault::Engine(error)),
     }
-    if let Err(error) = containerd.end(&seen.id, GRACE).await {
-        log::warn!("{}: {} runs without the engine's knowledge: {error}", app.name, seen.name);
-        return Ok(());
-    }
+    let stop = match &seen.role {
+        Role::App { generation, .. } => stop_of(&app.memory.borrow(), *generation),
+        Role::Throwaway | Role::Unreadable => Stop::default(),
+    };
+    let grace = Duration::from_millis(stop.grace.0);
+    containerd.end(&seen.id, &stop.signal, grace).await.map_err(|error| {
+        Fault::Lives(format!(
+            "{} runs without the engine's knowledge, and does not end: {error}",
+            seen.name
+        ))
+    })?;
     let text = format!(
         "{}: {} ran without the engine's knowledge, which had crashed as it was started; it was ended",
         app.name, seen.name
@@ -74,6 +119,17 @@ async fn end_one(
     told.level = Level::Warning;
     agent.outlet.tell(Some(&app.name), told);
     Ok(())
+}
+
+/// How a generation is stopped, as its record says; as usual where there is none.
+fn stop_of(memory: &Memory, generation: Generation) -> Stop {
+    let record = &memory.record;
+    let committed = [&record.current, &record.previous].into_iter().flatten();
+    let mut known = committed
+        .map(|c| (c.generation, &c.spec))
+        .chain(record.intent.iter().map(|intent| (intent.generation, &intent.spec)));
+    let spec = known.find_map(|(of, spec)| (of == generation).then_some(spec));
+    spec.map(|spec| spec.definition.shape.stop.clone()).unwrap_or_default()
 }
 
 fn is_down(state: ContainerState) -> bool {

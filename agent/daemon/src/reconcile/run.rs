@@ -1,6 +1,6 @@
 //! One run of the agent: the rooms are opened, the tasks are started, signals are heard.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -157,6 +157,7 @@ fn open(
         apps: RefCell::new(BTreeMap::new()),
         exits: RefCell::new(Exits::default()),
         ends: Ends::default(),
+        comings: Cell::new(1),
         leaks: RefCell::new(Leaks::default()),
         probes: RefCell::new(probes),
         polls: Polls::default(),

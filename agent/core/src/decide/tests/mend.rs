@@ -81,9 +81,10 @@ fn p1_a_container_whose_image_is_gone_is_started_again_and_never_removed() {
         ("there is none to look into", gone(Doubt::Gone), "Start"),
         ("nor can it be fetched", refused(gone(Doubt::Gone)), "Start"),
         ("the engine tries again", restarting(gone(Doubt::Gone)), "idle Steady"),
-        ("it ended once more", gone(Doubt::Needed), "Fetch"),
+        ("it ended once more", gone(Doubt::Needed), "Seek"),
+        ("it ended once more, and nobody has it", sought(gone(Doubt::Needed), false), "Start"),
         ("it ended once more, and the registry has it", sought(gone(Doubt::Needed), true), "Fetch"),
-        ("the pull was refused", refused(gone(Doubt::Needed)), "blocked Failed"),
+        ("the pull was refused", refused(gone(Doubt::Needed)), "Start"),
         ("it is here again", here(gone(Doubt::Needed)), "Look"),
         ("somebody fetched it", here(gone(Doubt::Gone)), "Look"),
         (
@@ -105,7 +106,17 @@ fn p1_a_damaged_release_that_nobody_has_holds_up_no_update() {
         w.evidence.repaired = Some((OLD, Timestamp(0)));
     });
     let nowhere = sought(ended(Doubt::Damaged), false);
+    let bare = with(sought(ended(Doubt::Needed), false), |w| {
+        w.images.clear();
+        let (reason, retry_at) = (reason(Code::NotRunnable, Class::Release), Moment(9000));
+        let step = StepName::Start;
+        w.evidence.failed.push(Failure { generation: OLD, step, reason, retry_at });
+    });
+    let startable = with(bare.clone(), |w| w.evidence.failed.clear());
     check(&[
+        ("its image is gone, and its container won't start", known(bare.clone()), "write Begin"),
+        ("the same, with nothing new", bare, "blocked Failed"),
+        ("its image is gone, and its container ended", known(startable), "Start"),
         ("in reach", known(sought(ended(Doubt::Damaged), true)), "Repair"),
         ("nowhere", known(nowhere.clone()), "write Begin"),
         ("others hold its layers", known(shared), "write Begin"),

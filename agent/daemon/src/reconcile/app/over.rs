@@ -27,13 +27,6 @@ impl Memory {
         self.evidence.doubt = Some((generation, now));
     }
 
-    /// An image that was needed can't be fetched now: its container, which is still there, is started once more.
-    pub fn not_fetched(&mut self, generation: Generation) {
-        if self.evidence.doubt == Some((generation, Doubt::Needed)) {
-            self.evidence.doubt = Some((generation, Doubt::Gone));
-        }
-    }
-
     /// The failure of a step is over.
     pub fn forgive(&mut self, generation: Generation, step: StepName) {
         self.failures.remove(&(generation, step));

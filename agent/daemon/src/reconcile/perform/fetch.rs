@@ -195,11 +195,13 @@ impl Act<'_> {
 
     /// Ends when the engine's disk is below the reserve, with what is free there.
     async fn until_disk_is_low(&self) -> (Reason, u64) {
-        let Ok(Some(root)) = disks::engine_root(self.agent).await else {
-            return std::future::pending().await;
-        };
         loop {
             tokio::time::sleep(DISK_LOOK).await;
+            let root = match disks::engine_root(self.agent).await {
+                Ok(Some(root)) => root,
+                Ok(None) => return std::future::pending().await,
+                Err(_) => continue, // it hangs: it is looked at again
+            };
             let need = Need::reserve(self.agent.settings().disk.reserve);
             if let Ok(free) = self.agent.volumes.free_bytes(root.clone()).await
                 && let Some(low) = room::shortage(&root, &need, free)

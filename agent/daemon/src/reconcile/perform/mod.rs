@@ -147,9 +147,6 @@ fn failed(app: &App, generation: Generation, step: StepName, fault: Fault) {
     let count = memory.failures.get(&(generation, step)).map_or(1, |n| n.saturating_add(1));
     memory.forgive(generation, step);
     memory.failures.insert((generation, step), count);
-    if step == StepName::Fetch {
-        memory.not_fetched(generation);
-    }
     let wait = backoff::wait(count, limit).0.max(at_least.0.min(backoff::RETRY_AFTER_MAX.0));
     log::warn!("{}: {}; tried again in {} s", app.name, reason.message, wait / 1000);
     let retry_at = clock::moment().after(Millis(wait));

@@ -12,7 +12,7 @@ use super::image::{self, Entry, Found};
 use crate::engine::{ImageFacts, Lies};
 
 /// Bytes read of a program: all that tells what it needs, but in those larger than this.
-pub const PROGRAM_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const PROGRAM_BYTES_MAX: usize = 512 * 1024;
 /// Bytes read of a loader or a library, and no kernel runs a program of which these are zeros: one page.
 const HEAD_BYTES: usize = 4096;
 /// Where loaders look for libraries when nobody tells them more (ld.so(8); musl's are among them).
@@ -141,10 +141,14 @@ where
     }
 
     async fn elf(&self, path: &str, elf: &Elf) -> Result<Entry, E> {
-        if let (Some(board), Some(own)) = (self.case.board, elf.architecture)
-            && family(own) != family(&board.architecture)
-        {
-            return Ok(Entry::Foreign(format!("its entry point {path} is a program for {own}")));
+        match (self.case.board, elf.architecture) {
+            (Some(board), Some(own)) if family(own) != family(&board.architecture) => {
+                let what = format!("its entry point {path} is a program for {own}");
+                return Ok(Entry::Foreign(what));
+            }
+            (Some(_), Some(_)) => {}
+            // Who runs it may bring its loader.
+            _ => return Ok(Entry::Fine),
         }
         let Some(loader) = elf.interpreter.as_deref().filter(|path| path.starts_with('/')) else {
             return Ok(Entry::Fine);

@@ -6,6 +6,7 @@
 //! same reason container and image of a damaged one go before what replaces them is there; no other container does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use titania_core::names::Generation;
 use titania_core::reason::{Class, Code, Reason};
@@ -28,6 +29,9 @@ enum Found {
     /// What it lost, in words.
     Lost(String),
 }
+
+/// Longest look into an image: the app is down meanwhile.
+const LOOK_MAX: Duration = Duration::from_secs(15);
 
 /// Digits of an id that a person is told: engines take them for it.
 const ID_SHOWN: usize = 12;
@@ -87,7 +91,8 @@ impl Act<'_> {
         let instance = self.instance()?;
         let probe = self.agent.engine.throwaway(&self.app.name, &instance, &image.id).await?;
         let shape = &spec.definition.shape;
-        let entry = self.entry(&probe, shape, &image).await;
+        let entry = tokio::time::timeout(LOOK_MAX, self.entry(&probe, shape, &image)).await;
+        let entry = entry.unwrap_or(Ok(Entry::Fine)); // nothing was found in that time
         if let Err(error) = probe.remove().await {
             log::warn!("{}: {error}", self.app.name);
         }

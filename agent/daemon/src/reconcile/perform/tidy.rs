@@ -58,7 +58,9 @@ impl Act<'_> {
         memory.mounted.extend(spared.keys().map(|generation| (*generation, until)));
         memory.evidence.mounted = memory.mounted.keys().copied().collect();
         if spared.is_empty() {
-            memory.warnings.remove(&Code::ForkFailed);
+            if memory.mounted.is_empty() {
+                memory.warnings.remove(&Code::ForkFailed);
+            }
             return;
         }
         let each = |(number, point): (&Generation, &PathBuf)| {
