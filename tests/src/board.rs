@@ -223,6 +223,7 @@ impl Board {
         let disk = self.disks.as_ref().map(|disks| disks.engine.place());
         namespace::unmount_below_but(&place, disk);
         sweep::remove_cgroups(&self.engine.container_ids());
+        self.engine.forget_boot();
     }
 
     /// Boots after [`Board::cut_power`]: another boot id, then engine and agent.

@@ -156,6 +156,13 @@ impl Engine {
         self.start_containerd();
     }
 
+    /// What lies in /run on a board, and no boot finds there.
+    pub(crate) fn forget_boot(&self) {
+        for folder in ["containerd-state", "exec"] {
+            let _ = std::fs::remove_dir_all(self.folder.join(folder));
+        }
+    }
+
     /// Stops dockerd's clock: it accepts connections and answers nothing, until [`Engine::thaw`].
     pub fn freeze(&self) {
         if let Some(process) = self.dockerd.borrow_mut().as_mut() {

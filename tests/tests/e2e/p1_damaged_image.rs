@@ -147,10 +147,9 @@ fn p1_container_whose_image_is_gone_stays_while_its_pull_is_refused_and_is_start
     assert_eq!(board.registry().api("DELETE", &config, "*/*", b"").status, 202);
     empty(&programs);
     board.agent().start();
-    let status = wallet.wait("to need its image", |app| {
-        let message = app["reason"]["message"].as_str().unwrap_or_default();
-        app["state"] == "blocked" && message.contains("pull was refused")
-    });
+    let is_refused = || board.agent().log().contains("pull was refused");
+    let status =
+        wallet.wait("to need its image, in vain", |app| app["state"] == "blocked" && is_refused());
     assert_eq!(status["container"]["id"], before.id(), "it is kept: {status:#}");
     assert_eq!(wallet.kept(), Kept::of("wallet", &[1], &[1], &[]), "and nothing is removed");
 

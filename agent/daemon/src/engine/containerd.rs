@@ -42,6 +42,17 @@ pub struct Containerd {
     socket: PathBuf,
 }
 
+/// Processes of a container, as containerd has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// It knows of none.
+    None,
+    /// They ended, and it has not been told to forget them.
+    Ended,
+    /// One lives.
+    Lives,
+}
+
 impl Containerd {
     /// The one beside the engine's `socket`; null where none can be found.
     pub fn beside(socket: &Path) -> Option<Self> {
@@ -50,28 +61,41 @@ impl Containerd {
         Some(Self { socket: sockets.find(|socket| socket.exists())? })
     }
 
-    /// Whether a process of this container lives.
+    /// What it has of the processes of this container.
     ///
     /// # Errors
     /// It does not answer, or not as it should.
-    pub async fn is_alive(&self, id: &str) -> io::Result<bool> {
-        let answer = timeout(ANSWER, self.ask("Get", &text(1, id))).await??;
-        let status = answer.as_deref().and_then(|answer| within(answer, 1)).and_then(status);
-        Ok(matches!(status, Some(CREATED | RUNNING | PAUSED | PAUSING)))
+    pub async fn task(&self, id: &str) -> io::Result<Task> {
+        let Some(answer) = timeout(ANSWER, self.ask("Get", &text(1, id))).await?? else {
+            return Ok(Task::None);
+        };
+        let lives = matches!(
+            within(&answer, 1).and_then(status),
+            Some(CREATED | RUNNING | PAUSED | PAUSING)
+        );
+        Ok(if lives { Task::Lives } else { Task::Ended })
     }
 
     /// Ends the processes of this container, by SIGKILL where `grace` was not enough. A signal of another name than
     /// those that this room knows is SIGTERM.
     ///
     /// # Errors
-    /// As [`Containerd::is_alive`], or it would not end.
+    /// As [`Containerd::task`], or it would not end.
     pub async fn end(&self, id: &str, signal: &str, grace: Duration) -> io::Result<()> {
         timeout(ANSWER, self.ask("Kill", &kill(id, number_of(signal), false))).await??;
         if !matches!(timeout(grace, self.ask("Wait", &text(1, id))).await, Ok(Ok(_))) {
             timeout(ANSWER, self.ask("Kill", &kill(id, KILL, true))).await??;
             timeout(ANSWER, self.ask("Wait", &text(1, id))).await??;
         }
-        // Docker does so as well when it hears of the end; who is second finds nothing.
+        self.forget(id).await
+    }
+
+    /// Forgets what ended, and would stand in the way of a start. Docker does so as well when it hears of the end; who is
+    /// second finds nothing.
+    ///
+    /// # Errors
+    /// As [`Containerd::task`].
+    pub async fn forget(&self, id: &str) -> io::Result<()> {
         timeout(ANSWER, self.ask("Delete", &text(1, id))).await??;
         Ok(())
     }

@@ -58,5 +58,5 @@ async fn where_none_listens_nothing_is_known() {
     assert!(Containerd::beside(&socket).is_none());
     std::fs::write(folder.path().join("containerd.sock"), "").unwrap();
     let found = Containerd::beside(&socket).unwrap();
-    assert!(found.is_alive("abc").await.is_err());
+    assert!(found.task("abc").await.is_err());
 }

@@ -42,7 +42,7 @@ pub use about::{About, Kind, Remap};
 pub use acts::{Created, Started, Stopped};
 pub use archive::{Archive, ArchiveReader};
 pub use compare::{Difference, differences};
-pub use containerd::Containerd;
+pub use containerd::{Containerd, Task};
 pub use error::{EngineError, Refusal};
 pub use events::{EngineEvent, Events, What};
 pub use exec::Exec;

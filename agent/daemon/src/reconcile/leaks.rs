@@ -176,7 +176,10 @@ async fn look(
             log::info!("{}: whose port {} is can't be told: {error}", app.name, port.host);
             (!error.is_unknown() && !error.is_away()).then(|| (said.clone(), AFTER_UPDATE_LOOK))
         }
-        _ => {
+        other => {
+            if let Err(error) = other {
+                log::info!("{}: port {} is not the engine's: {error}", app.name, port.host);
+            }
             agent.leaks.borrow_mut().unlisted.insert(port.host);
             None
         }

@@ -2,7 +2,7 @@
 //! nothing of it afterwards ([`Containerd`]). Beside it another container of the app would be a second one on its data;
 //! itself it can never be started again.
 //!
-//! Promise: each time that the engine comes, before anything is decided for an app, those of its containers that are down
+//! Promise: each time that the engine comes, and after a start that it refused for no cause that is known, before anything is decided for an app, those of its containers that are down
 //! by the engine's word are asked for, and what lives of them is ended, with the signal and the grace of its definition.
 //! Only where the engine says so again after that: one that is being started meanwhile is left alone. While one would not
 //! end nothing is done for its app; where containerd does not tell, it is asked [`LOOKS_MAX`] times, then nothing is known.
@@ -13,13 +13,13 @@ use titania_core::definition::Stop;
 use titania_core::event::{EventType, Level};
 use titania_core::names::Generation;
 use titania_core::reason::{Class, Code, Reason};
-use titania_core::status::ContainerState;
+use titania_core::status::{ContainerState, StepName};
 
 use super::agent::Agent;
 use super::app::{App, Memory};
 use super::news::Told;
 use crate::board::clock;
-use crate::engine::{Containerd, EngineError, Role, Seen};
+use crate::engine::{Containerd, EngineError, Role, Seen, Task};
 
 /// How often it is asked, where it does not answer: a board that has just crashed may be slow.
 const LOOKS_MAX: u32 = 5;
@@ -36,6 +36,12 @@ pub struct Looked {
 /// The engine came, or went: all are to be looked for.
 pub fn engine_came(agent: &Agent) {
     agent.comings.set(agent.comings.get().wrapping_add(1));
+}
+
+/// A start was refused, and not for a cause that is known: it may have come to something all the same, as where containerd
+/// crashed in its midst.
+pub fn suspect(app: &App) {
+    app.memory.borrow_mut().orphans = Looked::default();
 }
 
 /// Ends them, of one app.
@@ -91,8 +97,9 @@ async fn end_one(
     containerd: &Containerd,
     seen: &Seen,
 ) -> Result<(), Fault> {
-    let is_alive = containerd.is_alive(&seen.id).await;
-    if !is_alive.map_err(|error| Fault::Unanswered(error.to_string()))? {
+    let unanswered = |error: std::io::Error| Fault::Unanswered(error.to_string());
+    let task = containerd.task(&seen.id).await.map_err(unanswered)?;
+    if task == Task::None {
         return Ok(());
     }
     match agent.engine.state(&seen.id).await {
@@ -100,10 +107,13 @@ async fn end_one(
         Ok(_) | Err(EngineError::NoSuch { .. }) => return Ok(()), // it was being started, or removed
         Err(error) => return Err(Fault::Engine(error)),
     }
-    let stop = match &seen.role {
-        Role::App { generation, .. } => stop_of(&app.memory.borrow(), *generation),
-        Role::Throwaway | Role::Unreadable => Stop::default(),
+    if task == Task::Ended {
+        return containerd.forget(&seen.id).await.map_err(unanswered);
+    }
+    let Role::App { generation, .. } = &seen.role else {
+        return Ok(());
     };
+    let stop = stop_of(&app.memory.borrow(), *generation);
     let grace = Duration::from_millis(stop.grace.0);
     containerd.end(&seen.id, &stop.signal, grace).await.map_err(|error| {
         Fault::Lives(format!(
@@ -111,8 +121,9 @@ async fn end_one(
             seen.name
         ))
     })?;
+    app.memory.borrow_mut().forgive(*generation, StepName::Start); // it was in the way of that
     let text = format!(
-        "{}: {} ran without the engine's knowledge, which had crashed as it was started; it was ended",
+        "{}: {} ran without the engine's knowledge, which was interrupted as it was started; it was ended",
         app.name, seen.name
     );
     let mut told = Told::info(EventType::AppPutRight, text);

@@ -13,8 +13,8 @@ use titania_core::time::Millis;
 use titania_core::world::Container;
 
 use super::super::fault::Fault;
-use super::super::leaks;
 use super::super::news::Told;
+use super::super::{leaks, orphans};
 use super::Act;
 use crate::board::clock;
 use crate::engine::{EngineError, Refusal, Started, Stopped};
@@ -162,7 +162,10 @@ impl Act<'_> {
                 }
                 Ok(())
             }
-            Err(error) if error.is_unknown() => Err(Fault::LookAgain),
+            Err(error) if error.is_unknown() => {
+                orphans::suspect(self.app);
+                Err(Fault::LookAgain)
+            }
             Err(EngineError::Conflict { .. } | EngineError::NoSuch { .. }) => {
                 // Somebody removes it just now: it did not start, and will be gone.
                 self.note_sent(generation, false);
@@ -183,6 +186,9 @@ impl Act<'_> {
                 }
                 if error.refusal() == Some(Refusal::NotRunnable) && !is_new {
                     self.app.memory.borrow_mut().suspect(generation, clock::moment());
+                }
+                if error.refusal() == Some(Refusal::Engine) {
+                    orphans::suspect(self.app);
                 }
                 match error.allocated_port() {
                     Some(port) => Err(leaks::refused(self, port, &error).await),
