@@ -3,7 +3,8 @@
 //!
 //! Promise: refused is on proof, the entry point that is not what it was, never an image that is merely gone; nothing
 //! goes while somebody else's image holds all of its layers, for an engine does not fetch a layer that it has. For the
-//! same reason container and image of a damaged one go before what replaces them is there; no other container does.
+//! same reason container and image of a damaged one go before what replaces them is there; no other of a committed
+//! release does.
 
 use std::sync::Arc;
 use std::time::Duration;
