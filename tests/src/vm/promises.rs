@@ -6,6 +6,9 @@ use super::look::{Act, Look};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+/// Most starts of a release in its probation (DESIGN §4).
+const BOOTS_MAX: u64 = 3;
+
 /// What is known of the board from before: by which its promises are judged.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
@@ -67,9 +70,11 @@ pub fn never_two(acts: &[Act]) -> Vec<String> {
 pub fn right_one_first(look: &Look, is_parent_lost: bool) -> Vec<String> {
     let found = look.record_found();
     let wanted = wanted(&found, &look.forks_found());
+    // The last start that a release has (DESIGN §4) was made: it may have ended unseen.
+    let is_spent = found["intent"]["probation"]["boots"].as_u64() >= Some(BOOTS_MAX);
     let old = found["current"]["generation"]
         .as_u64()
-        .filter(|_| is_parent_lost || look.engine_was_restarted());
+        .filter(|_| is_parent_lost || is_spent || look.engine_was_restarted());
     let acts = look.acts();
     let first = acts.iter().find(|act| act.action == "start").map(|act| act.generation);
     match (wanted, first) {

@@ -1,7 +1,7 @@
 //! P1, P4: files of an image that lost their content on the board's disk, as a power cut leaves them.
 
 use crate::start;
-use harness::{App, Board, Kept, SOON};
+use harness::{App, Board, Kept, SOON, wait_until};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -148,15 +148,15 @@ fn p1_container_whose_image_is_gone_stays_while_its_pull_is_refused_and_is_start
     empty(&programs);
     board.agent().start();
     let is_refused = || board.agent().log().contains("pull was refused");
-    let status =
-        wallet.wait("to need its image, in vain", |app| app["state"] == "blocked" && is_refused());
+    let status = wallet.wait("to need its image, in vain", |_| is_refused());
+    assert_ne!(status["health"], "healthy");
     assert_eq!(status["container"]["id"], before.id(), "it is kept: {status:#}");
     assert_eq!(wallet.kept(), Kept::of("wallet", &[1], &[1], &[]), "and nothing is removed");
 
     // Whatever it was that ended it is over.
     std::fs::write(&programs[0], content).unwrap();
-    // That it ended again and again is shown for a while.
-    wallet.wait("to be healthy", |app| app["health"] == "healthy");
+    // It is started by itself, after up to two minutes by now; that it ended again and again is shown for a while.
+    wait_until(SOON * 3, "it to be healthy", || wallet.status()["health"] == "healthy");
     assert_eq!(wallet.version().as_deref(), Some("1.0.0"));
     assert_eq!(wallet.container().id(), before.id(), "the same container");
     assert_eq!(wallet.page("/state"), "1.0.0\n1.0.0\n");

@@ -99,10 +99,11 @@ impl<'a> Pruning<'a> {
         }
         files::take_marker(&place.beside_fork(number, own::OWNING))?;
         fetching::done(place, number)?;
+        files::take_marker(&unfinished)?;
         if with_file {
-            files::take_marker(&place.fork_file(number))?;
+            files::take_marker(&place.fork_file(number))?; // last: what is cut off before is found by it
         }
-        files::take_marker(&unfinished)
+        Ok(())
     }
 
     fn aside(&mut self, number: Generation, parts: &Parts) -> Result<(), VolumesError> {
