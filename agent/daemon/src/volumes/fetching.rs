@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use titania_core::names::{AppName, Generation};
 
 use super::error::VolumesError;
-use super::files;
 use super::handle::Volumes;
 use super::paths::Place;
+use super::{files, forks};
+
+/// How its name ends.
+const FETCHING: &str = ".fetching";
 
 fn marker(place: &Place, generation: Generation) -> PathBuf {
-    place.beside_fork(generation, "fetching")
+    place.beside_fork(generation, FETCHING.trim_start_matches('.'))
 }
 
 /// Takes the marker away.
@@ -22,17 +25,18 @@ pub(super) fn done(place: &Place, generation: Generation) -> Result<(), VolumesE
 }
 
 impl Volumes {
-    /// Whether a pull for that generation was begun, and its end not written down.
+    /// Whether a pull for the app was begun, for whatever generation, and its end not written down: one whose record was lost
+    /// begins anew under another number.
     ///
     /// # Errors
     /// The disk's.
-    pub async fn is_fetching(
-        &self,
-        app: &AppName,
-        generation: Generation,
-    ) -> Result<bool, VolumesError> {
-        let marker = marker(&self.place(app), generation);
-        self.quick("look for a marker", move || files::has_marker(&marker)).await
+    pub async fn is_fetching(&self, app: &AppName) -> Result<bool, VolumesError> {
+        let place = self.place(app);
+        let job = move || {
+            let names = forks::entries(&place.state())?;
+            Ok(names.iter().any(|(name, _)| name.ends_with(FETCHING)))
+        };
+        self.quick("look for a marker", job).await
     }
 
     /// Writes down that one begins.

@@ -91,7 +91,11 @@ fn number(digits: &str) -> Option<u64> {
     (number.to_string() == digits).then_some(number)
 }
 
-fn entries(folder: &Path) -> Result<Vec<(String, bool)>, VolumesError> {
+/// Names in a folder, and whether each is a folder; none where there is no such folder.
+///
+/// # Errors
+/// The disk's.
+pub(super) fn entries(folder: &Path) -> Result<Vec<(String, bool)>, VolumesError> {
     let failed = || VolumesError::std("list", folder);
     let listed = match fs::read_dir(folder) {
         Ok(listed) => listed,

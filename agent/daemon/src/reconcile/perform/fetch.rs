@@ -84,7 +84,7 @@ impl Act<'_> {
         let (app, volumes) = (&self.app.name, &self.agent.volumes);
         // One that was fetched before, and lost its tag since, was judged then.
         let is_new = self.world.record.intent.as_ref().is_some_and(|i| i.generation == generation);
-        if !is_new || volumes.is_fetching(app, generation).await? {
+        if !is_new || volumes.is_fetching(app).await? {
             return Ok(false);
         }
         // Under another digest, too (that of an index): engines that name images by their config find it so.
