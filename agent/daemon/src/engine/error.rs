@@ -153,6 +153,15 @@ impl EngineError {
         }
     }
 
+    /// Whether a start was refused since containerd has a task, or a container, of that id already.
+    pub fn is_of_taken_id(&self) -> bool {
+        let words = |message: &str| {
+            message.contains("id already in use")
+                || message.contains("task ") && message.contains("already exists")
+        };
+        matches!(self, Self::Refused { refusal: Refusal::Engine, message, .. } if words(message))
+    }
+
     /// The port of the board that a start was refused for because the engine's own list of ports has it; null where
     /// another program has it.
     pub fn allocated_port(&self) -> Option<u16> {

@@ -44,6 +44,11 @@ pub fn suspect(app: &App) {
     app.memory.borrow_mut().orphans = Looked::default();
 }
 
+/// Whether they were looked for since that was asked for last: nothing of the app runs then that containerd knows of.
+pub fn are_looked_for(agent: &Agent, app: &App) -> bool {
+    app.memory.borrow().orphans.ended == Some(agent.comings.get())
+}
+
 /// Ends them, of one app.
 ///
 /// # Errors
@@ -100,6 +105,10 @@ async fn end_one(
     let unanswered = |error: std::io::Error| Fault::Unanswered(error.to_string());
     let task = containerd.task(&seen.id).await.map_err(unanswered)?;
     if task == Task::None {
+        // A shim whose container never came to be is in the way of a start as well, and can't be asked.
+        if let Err(error) = containerd.forget(&seen.id).await {
+            log::debug!("{}: containerd on {}: {error}", app.name, seen.name);
+        }
         return Ok(());
     }
     match agent.engine.state(&seen.id).await {

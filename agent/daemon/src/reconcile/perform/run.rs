@@ -187,6 +187,16 @@ impl Act<'_> {
                 if error.refusal() == Some(Refusal::NotRunnable) && !is_new {
                     self.app.memory.borrow_mut().suspect(generation, clock::moment());
                 }
+                if error.is_of_taken_id()
+                    && orphans::are_looked_for(self.agent, self.app)
+                    && self.world.images.contains(&generation)
+                {
+                    // Kept for nothing that containerd can tell of: one that is made anew has another id.
+                    self.note_sent(generation, false);
+                    self.remove(generation).await?;
+                    orphans::suspect(self.app);
+                    return Err(Fault::LookAgain);
+                }
                 if error.refusal() == Some(Refusal::Engine) {
                     orphans::suspect(self.app);
                 }
