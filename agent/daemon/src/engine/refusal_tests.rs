@@ -179,3 +179,13 @@ fn a_port_on_the_engines_own_list_is_told_from_one_that_a_program_has() {
         assert_eq!(allocated_port(message), want, "{message}");
     }
 }
+
+#[test]
+fn an_id_that_containerd_has_already_is_told_from_other_refusals() {
+    let start = |message: &str| of("start", 500, message).is_of_taken_id();
+    assert!(start("id already in use"));
+    assert!(start("task c6cf7cc90a77: already exists"));
+    assert!(!start("transport is closing: unavailable"));
+    assert!(!start("Bind for 127.0.0.1:80 failed: port is already allocated"));
+    assert!(!of("create", 409, "The container name \"/a-g1\" is already in use").is_of_taken_id());
+}
