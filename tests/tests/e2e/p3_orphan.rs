@@ -7,7 +7,7 @@ use std::fs;
 use std::time::Duration;
 
 /// The engine has written down that a container runs some 10 ms after its program began: not each try hits that.
-const TRIES: usize = 20;
+const TRIES: usize = 40;
 /// Between two looks for a program: it must be found before the engine has written it down.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -94,26 +94,4 @@ fn p3_old_release_is_not_started_beside_a_new_one_of_which_the_engine_does_not_k
     let orphans = caught.expect("the engine is caught before it has written down that it runs");
     assert_put_right(&board, &wallet, &orphans);
     assert_eq!(wallet.version().as_deref(), Some("1.0.0"));
-}
-
-#[test]
-fn p1_app_comes_back_though_containerd_crashed_as_it_was_started() {
-    let board = Board::start();
-    let wallet = start::installed(&board);
-    let id = wallet.container().id();
-    for _ in 0..TRIES {
-        board.agent().ctl_well(&["stop", "wallet"]);
-        wait_until(SOON, "it to be down", || programs(&id).is_empty());
-        board.agent().ctl_well(&["start", "wallet"]);
-        wait_between(SOON, PAUSE, "its program", || !programs(&id).is_empty());
-        board.engine().kill_containerd();
-        board.engine().restart_containerd();
-        wallet.wait("to be well", |app| app["state"] == "ok" && app["health"] == "healthy");
-        let now = programs_of(&wallet);
-        assert_eq!(now.len(), 1, "one program: {now:?}");
-        if board.agent().log().contains("ran without the engine's knowledge") {
-            return;
-        }
-    }
-    panic!("containerd was never caught in the midst of a start");
 }
