@@ -29,6 +29,8 @@ const LOOKS_MAX: u32 = 5;
 pub struct Looked {
     /// At which coming of the engine it came to its end.
     ended: Option<u64>,
+    /// containerd told of each container then.
+    is_told: bool,
     /// Looks since that had no answer.
     unanswered: u32,
 }
@@ -44,9 +46,11 @@ pub fn suspect(app: &App) {
     app.memory.borrow_mut().orphans = Looked::default();
 }
 
-/// Whether they were looked for since that was asked for last: nothing of the app runs then that containerd knows of.
-pub fn are_looked_for(agent: &Agent, app: &App) -> bool {
-    app.memory.borrow().orphans.ended == Some(agent.comings.get())
+/// Whether containerd told, since that was asked for last, that nothing of the app runs that the engine does not know of.
+/// False where nobody could be asked.
+pub fn are_none(agent: &Agent, app: &App) -> bool {
+    let looked = app.memory.borrow().orphans;
+    looked.is_told && looked.ended == Some(agent.comings.get())
 }
 
 /// Ends them, of one app.
@@ -59,12 +63,15 @@ pub async fn end(agent: &Agent, app: &App, seen: &[Seen]) -> Result<(), Reason> 
     if looked.ended == Some(coming) {
         return Ok(());
     }
-    if let Some(containerd) = Containerd::beside(agent.engine.socket()) {
+    let containerd = Containerd::beside(agent.engine.socket());
+    let mut is_told = containerd.is_some();
+    if let Some(containerd) = containerd {
         for one in seen.iter().filter(|one| is_down(one.state)) {
             let unanswered = match end_one(agent, app, &containerd, one).await {
                 Ok(()) => continue,
                 Err(Fault::Unanswered(why)) if looked.unanswered >= LOOKS_MAX => {
                     log::warn!("{}: whether {} runs is not known: {why}", app.name, one.name);
+                    is_told = false;
                     continue;
                 }
                 Err(Fault::Unanswered(why)) => why,
@@ -79,7 +86,7 @@ pub async fn end(agent: &Agent, app: &App, seen: &[Seen]) -> Result<(), Reason> 
             return Err(reason(&message, "systemctl status containerd"));
         }
     }
-    app.memory.borrow_mut().orphans = Looked { ended: Some(coming), unanswered: 0 };
+    app.memory.borrow_mut().orphans = Looked { ended: Some(coming), is_told, unanswered: 0 };
     Ok(())
 }
 

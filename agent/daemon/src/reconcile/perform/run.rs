@@ -188,7 +188,7 @@ impl Act<'_> {
                     self.app.memory.borrow_mut().suspect(generation, clock::moment());
                 }
                 if error.is_of_taken_id()
-                    && orphans::are_looked_for(self.agent, self.app)
+                    && orphans::are_none(self.agent, self.app)
                     && self.world.images.contains(&generation)
                 {
                     // Kept for nothing that containerd can tell of: one that is made anew has another id.
